@@ -1,0 +1,29 @@
+PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+.PHONY: help setup report test bench lock clean setup-dev
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+
+setup:  ## set up .venv to run the program (PYTHON=python3.12 picks the python)
+	@sh packaging/setup run '$(PYTHON)'
+
+setup-dev:
+	@sh packaging/setup dev '$(PYTHON)'
+
+report: setup  ## print this machine's report; fails only when there is none
+	@.venv/bin/nodediag report || case $$? in 1|3) ;; *) exit $$?;; esac
+
+test: setup-dev  ## every test, lint, format, type and layer check
+	@.venv/bin/python -m pytest
+
+bench: setup  ## the benchmarks
+	@.venv/bin/python benchmarks/run.py
+
+lock:  ## lock the dependencies anew; packaging/lock --upgrade takes newer ones
+	@PYTHON='$(PYTHON)' sh packaging/lock
+
+clean:  ## remove all that set-up and tools made
+	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	@find agent tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""Does the cgroup version fit the image?"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from nodediag.checks.check import Check, NotApplicableError, check
+from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.fact import known, need
+from nodediag.facts.snapshot import Facts
+from nodediag.model.outcome import Problem, Requirement, Severity, Subject
+from nodediag.profiles.profile import CgroupRule, Profile
+
+_ASKED_V1: Final = frozenset({"0", "false", "no", "off"})
+
+
+@check(
+    "cgroups.version",
+    title="The cgroup version is the one the image starts with",
+    needs="PID 1's mount table and os-release",
+)
+def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
+    """Kubelet, runtime and agents are set up for one version; under the other, limits are not kept or pods do not start."""
+    if not profile.cgroup:
+        raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
+    cgroups = need(facts.cgroups)
+    release = need(facts.os_release).fields.get("VERSION_ID", "")
+    rule = next((rule for rule in profile.cgroup if _covers(rule, release)), None)
+    if rule is None:
+        raise NotApplicableError(f"images of release {release or 'unknown'} start with either version")
+    cmdline = known(facts.cmdline)
+    wanted = _asked(cmdline) or rule.version
+    if cgroups.version != wanted:
+        evidence = (cgroups.evidence, need(facts.os_release).evidence("VERSION_ID"))
+        yield Problem(
+            severity=Severity.WARNING,
+            subject=Subject("cgroup", "version"),
+            message=f"the node has cgroup version {cgroups.version} ({cgroups.mode.value}); its image, release {release},"
+            f" {'was told on the kernel command line to use' if wanted != rule.version else 'starts with'} {wanted}",
+            expected=f"v{wanted}",
+            observed=f"v{cgroups.version} ({cgroups.mode.value})",
+            values={"version": cgroups.version, "wanted": wanted},
+            requirement=Requirement(profile=profile.name, key="cgroup", why=rule.why, source=rule.source),
+            remedy=rule.remedy,
+            evidence=(*evidence, *((cmdline.evidence,) if cmdline is not None else ())),
+        )
+
+
+def _asked(cmdline: Cmdline | None) -> int:
+    """Give the version that the command line asks systemd for, 0 where it asks for none."""
+    asked = cmdline.last("systemd.unified_cgroup_hierarchy") if cmdline is not None else ""
+    if not asked:
+        return 0
+    return 1 if asked.lower() in _ASKED_V1 else 2
+
+
+def _covers(rule: CgroupRule, release: str) -> bool:
+    number = _number(release)
+    since, until = _number(rule.since), _number(rule.until)
+    return bool(number) and (not since or number >= since) and (not until or number <= until)
+
+
+def _number(release: str) -> tuple[int, ...]:
+    parts = release.split(".")
+    return tuple(int(part) for part in parts) if all(part.isascii() and part.isdecimal() for part in parts) else ()
+
+
+CHECKS: Final[tuple[Check, ...]] = (version,)

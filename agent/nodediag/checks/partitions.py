@@ -1,0 +1,132 @@
+"""Is the root verified, and is it one of the image's two slots?"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from nodediag.checks.check import Check, NotApplicableError, check
+from nodediag.facts.fact import NotKnownError, Unknown, known, need
+from nodediag.facts.mounts import Mount
+from nodediag.facts.partitions import BlockDevice, Partitions
+from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import Evidence
+from nodediag.model.outcome import Problem, Requirement, Severity, Subject
+from nodediag.model.reason import Code, Reason
+from nodediag.profiles.profile import Profile, RootRule
+
+_VERITY_UUID: Final = "CRYPT-VERITY-"
+
+
+@check(
+    "mounts.root-verified",
+    title="The kernel verifies every block of the root",
+    needs="/proc/cmdline and PID 1's mount table; sysfs where a capture lacks the command line",
+)
+def root_verified(facts: Facts, profile: Profile) -> Iterator[Problem]:
+    """dm-verity refuses blocks that do not match the image; a root that is mounted past it can hold anything."""
+    rule = _rule(profile)
+    cmdline, root = known(facts.cmdline), _root(facts)
+    partitions = known(facts.partitions)
+    mapped = partitions.named(rule.verity) if partitions is not None else None
+    evidence = tuple(each for each in (cmdline and cmdline.evidence, root and root.evidence) if each is not None)
+    if cmdline is not None and not any(device.name == rule.verity for device in cmdline.verity):
+        yield _unverified(profile, rule, f"the kernel was started without a verity table for {rule.verity}", evidence)
+        return
+    if root is not None and _elsewhere(root, rule, mapped):
+        yield _unverified(profile, rule, f"/ is {root.source}, not the verity device {rule.verity}", evidence)
+        return
+    if cmdline is None and not (mapped is not None and mapped.read_only):
+        raise NotKnownError(_reason(facts.cmdline, "/proc/cmdline"))
+    if root is None and mapped is None:
+        raise NotKnownError(_reason(facts.mounts, "/proc/1/mountinfo"))
+
+
+@check(
+    "partitions.root-slot",
+    title="The root stands on one of the image's two slots",
+    needs="sysfs (/sys/class/block), udev's database for labels",
+)
+def root_slot(facts: Facts, profile: Profile) -> Iterator[Problem]:
+    """The image is updated by writing the other slot and switching; a root elsewhere is no image at all."""
+    rule = _rule(profile)
+    partitions = need(facts.partitions)
+    below = active_slot(facts, partitions, rule.verity)
+    if not below:
+        needs = "/sys/class/block, with the slaves of the device below /"
+        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail="the device below / was not seen", needs=needs))
+    for part in below:
+        named = bool(part.names & frozenset(rule.slots))
+        if named or (not part.names and part.number in rule.slot_numbers):
+            continue
+        label = "/".join(sorted(part.names)) or f"number {part.number}"
+        yield Problem(
+            severity=Severity.WARNING,
+            subject=Subject("partition", part.name),
+            message=f"the root stands on {part.name} ({label}), which is none of {' and '.join(rule.slots)}",
+            expected=" or ".join(rule.slots),
+            observed=f"{part.name} ({label})",
+            values={"partition": part.name, "number": part.number},
+            requirement=_requirement(profile, rule, "slots"),
+            remedy="recreate the node from its image",
+            evidence=(part.evidence,),
+        )
+
+
+def active_slot(facts: Facts, partitions: Partitions, verity: str) -> tuple[BlockDevice, ...]:
+    """Give the partitions the root stands on: below the mounted device, or that of the verity table's PARTUUID."""
+    root, cmdline = _root(facts), known(facts.cmdline)
+    device = partitions.numbered(root.device) if root is not None and root.device else None
+    device = device or partitions.named(verity)
+    if device is not None and (device.on or device.kind == "part"):
+        return partitions.below(device)
+    uuids = {made.part_uuid for made in cmdline.verity if made.name == verity} if cmdline is not None else set()
+    return tuple(part for part in partitions.devices if part.part_uuid and part.part_uuid in uuids)
+
+
+def _rule(profile: Profile) -> RootRule:
+    if profile.root is msgspec.UNSET:
+        raise NotApplicableError(f"the profile {profile.name} has no verified root")
+    return profile.root
+
+
+def _root(facts: Facts) -> Mount | None:
+    mounts = known(facts.mounts)
+    return mounts.at("/") if mounts is not None else None
+
+
+def _elsewhere(root: Mount, rule: RootRule, mapped: BlockDevice | None) -> bool:
+    """Tell a root that is not the verity device. Old kernels name any root /dev/root, so the number decides first."""
+    if mapped is not None and mapped.device and root.device:
+        return mapped.device != root.device
+    if root.source in {"/dev/root", "/dev/dm-0", f"/dev/mapper/{rule.verity}"}:
+        return False
+    return not (mapped is not None and mapped.dm_uuid.startswith(_VERITY_UUID) and root.device == mapped.device)
+
+
+def _unverified(profile: Profile, rule: RootRule, says: str, evidence: tuple[Evidence, ...]) -> Problem:
+    return Problem(
+        severity=Severity.CRITICAL,
+        subject=Subject("path", "/"),
+        message=says,
+        expected=f"a root on the verity device {rule.verity}",
+        observed=says,
+        requirement=_requirement(profile, rule, "verity"),
+        remedy=rule.remedy,
+        evidence=evidence,
+    )
+
+
+def _requirement(profile: Profile, rule: RootRule, key: str) -> Requirement:
+    return Requirement(
+        profile=profile.name, key=f"root.{key}", why=rule.why, source=rule.source, document=rule.document
+    )
+
+
+def _reason(fact: object, path: str) -> Reason:
+    if isinstance(fact, Unknown):
+        return fact.reason
+    return Reason(code=Code.NOT_CAPTURED, detail=f"{path} does not show it", needs=path)
+
+
+CHECKS: Final[tuple[Check, ...]] = (root_verified, root_slot)

@@ -1,0 +1,80 @@
+"""One look at a node: opened, locked, diagnosed, recorded. What `report` and `facts` share."""
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from nodediag.cli.options import NodeOptions
+from nodediag.errors import BusyError, ReadError
+from nodediag.host import own
+from nodediag.host.host import Host
+from nodediag.host.origin import Opened, open_host
+from nodediag.model.report import Origin, Report
+from nodediag.model.request import Request
+
+if TYPE_CHECKING:
+    from nodediag.facts.snapshot import Facts
+    from nodediag.profiles.load import Catalogue
+
+_LOCK_PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
+_LOCK_PAUSE_S: Final = 0.2
+_RUNNING: Final = frozenset({Origin.LIVE, Origin.POD, Origin.TOOLBOX})
+
+
+def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
+    """Diagnose the node the options mean; raises UsageError, ProfileError, BusyError, OutputError."""
+    own.be_gentle()
+    if options.record is not None:
+        own.prepare_folder("--record", options.record)
+    opened = open_host(options.root, budget_s=options.timeout)  # its child is made before the rest is imported
+    try:
+        return _diagnosed(opened, options, now)
+    finally:
+        opened.close()
+
+
+def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["Facts"]:
+    from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the child was made
+    from nodediag.host.recording import Head  # noqa: PLC0415 - as above
+
+    request = Request(only=options.only, skip=options.skip)
+    check_selection(request)
+    catalogue, profile = _catalogue(options)
+    host = opened.host
+    if host.seen.origin in _RUNNING:
+        _wait_for_turn(host, options.timeout)
+    report = diagnose(host, catalogue, request, now, profile)
+    if options.record is not None:
+        head = Head(version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root)
+        opened.recorder.save(options.record, head)
+    return report
+
+
+def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
+    """Read the profiles of this release, those of --data over them, and one that --profile names as a file."""
+    from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - after the child was made
+
+    texts = builtin()
+    if options.data is not None:
+        texts |= own.texts_in("--data", f"{options.data}/profiles", ".toml")
+    catalogue = Catalogue(texts)
+    if options.profile is None or options.profile in catalogue.names():
+        return catalogue, options.profile
+    if "/" not in options.profile and not options.profile.endswith(".toml"):
+        return catalogue, options.profile  # diagnose says which names there are
+    text = own.read_text("--profile", options.profile)
+    return catalogue, catalogue.add(options.profile, text)
+
+
+def _wait_for_turn(host: Host, timeout_s: float) -> None:
+    """Wait until no other diagnosis of this node runs; a node without a file to lock is diagnosed all the same."""
+    until = time.monotonic() + timeout_s
+    for path in _LOCK_PATHS:
+        try:
+            while not host.lock(path):
+                if time.monotonic() >= until:
+                    raise BusyError(f"another diagnosis of this node still ran after {timeout_s:g} s")
+                time.sleep(_LOCK_PAUSE_S)
+        except ReadError:
+            continue
+        return

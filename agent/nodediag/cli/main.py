@@ -1,0 +1,70 @@
+"""nodediag's verbs, and the one boundary past which no traceback goes."""
+
+import signal
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from nodediag import __version__
+from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
+
+_VERBS: Final = ("report", "facts", "explain", "schema")
+
+
+class _Verbs(click.Group):
+    """Loads a verb's file only when that verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"nodediag.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="nodediag %(version)s")
+def nodediag() -> None:
+    """Tell whether a Kubernetes node still is what its image says it should be, and why it is sick if it is not."""
+
+
+def main() -> None:
+    """Run, and end with the status that the README lists."""
+    for number in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, a person reads one line
+        _complain(f"internal error: {type(error).__name__}: {error}; please report it")
+        sys.exit(Exit.FAILED)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one verb and give the exit status."""
+    try:
+        status = nodediag.main(args=arguments, prog_name="nodediag", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (UsageError, ProfileError) as error:
+        _complain(str(error))
+        return Exit.USAGE
+    except NodediagError as error:
+        _complain(str(error))
+        return Exit.FAILED
+    return status if isinstance(status, int) else Exit.OK
+
+
+def _complain(message: str) -> None:
+    from nodediag.render.visible import visible  # noqa: PLC0415 - only when something is wrong
+
+    click.echo(f"nodediag: {visible(message)}", err=True)

@@ -1,0 +1,92 @@
+"""The options that several verbs share, and what they mean for a run."""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import click
+import msgspec
+
+from nodediag.errors import UsageError
+
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+C = TypeVar("C", bound=Callable[..., object])
+
+
+class Span(click.ParamType[float]):
+    """A span of time such as `60s`, `500ms` or `2m`, in seconds."""
+
+    name = "span"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Give seconds, or fail with what was wanted."""
+        match = _SPAN.fullmatch(str(value))
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is no span of time; wanted one such as 60s, 500ms or 2m", param, ctx)
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which node is looked at, for how long, and what it is held against."""
+
+    root: str | None
+    timeout: float  # seconds
+    profile: str | None
+    data: str | None
+    record: str | None
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    no_logs: bool
+
+
+_NODE: Final = (
+    click.option("--root", metavar="PATH", help="The node's root: a folder, or a recording. Default: found by itself."),
+    click.option("--profile", metavar="NAME|FILE", help="Judge by this profile instead of the one that fits."),
+    click.option("--data", metavar="DIR", help="Profiles newer than this release, in DIR/profiles/*.toml."),
+    click.option("--timeout", type=Span(), default="60s", show_default=True, help="How long the whole run may take."),
+    click.option("--record", metavar="DIR", help="Keep a recording of all that was read, in a new folder."),
+    click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
+    click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
+    click.option("--no-logs", is_flag=True, help="Do not read the journal (no release reads it yet)."),
+)
+
+
+def node_options(command: C) -> C:
+    """Give a verb the options that say which node, and how."""
+    for option in reversed(_NODE):
+        command = option(command)
+    return command
+
+
+def output_option(command: C) -> C:
+    """Give a verb `-o`."""
+    help_text = "Write there, whole or not at all, readable to its owner only. `-` is standard output."
+    return click.option("-o", "--output", metavar="FILE", default="-", help=help_text)(command)
+
+
+def collected(given: dict[str, object]) -> NodeOptions:
+    """Put together what click gave for these options; raises UsageError."""
+    options = msgspec.convert(given, NodeOptions)
+    return msgspec.structs.replace(options, only=split(options.only), skip=split(options.skip))
+
+
+def split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Split repeated options at commas; raises UsageError for an empty name."""
+    names = tuple(name.strip() for value in values for name in value.split(","))
+    if "" in names:
+        raise UsageError("--only and --skip take names separated by commas; one of them is empty")
+    return names
+
+
+def is_terminal() -> bool:
+    """Tell whether a person reads standard output."""
+    return sys.stdout.isatty()
+
+
+def now() -> datetime:
+    """Give the time, once a run; all else is handed it."""
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""nodediag report."""
+
+from typing import Final
+
+import click
+
+from nodediag.cli.look import look
+from nodediag.cli.options import collected, is_terminal, node_options, now, output_option
+from nodediag.errors import Exit
+from nodediag.host import own
+from nodediag.model.outcome import Severity, Verdict
+
+FORMATS: Final = ("json", "text")
+
+
+@click.command("report")
+@node_options
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text on a terminal, json otherwise.")
+@output_option
+@click.option(
+    "--fail-on", type=click.Choice(("critical", "warning", "never")), default="critical", show_default=True,
+    help="End with 1 from this severity on; `never` ends with 0 once a report is written.",
+)  # fmt: skip
+def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
+    """Collect, check, print: is this node what its image says it should be?
+
+    Ends with 0, or 1 when a problem reaches --fail-on, 3 when the verdict is unknown, 2 for bad usage, 4 when nodediag
+    itself failed.
+    """
+    options = collected(node)
+    report = look(options, now())
+    to_terminal = output == "-" and is_terminal()
+    if (form or ("text" if to_terminal else "json")) == "text":
+        from nodediag.render import as_text  # noqa: PLC0415 - only one renderer is loaded
+
+        data = as_text.render(report, colour=to_terminal and not own.environment("NO_COLOR"))
+    else:
+        from nodediag.render import as_json  # noqa: PLC0415 - only one renderer is loaded
+
+        data = as_json.render(report)
+    own.write_output(output, data)
+    return status(report.verdict, {problem.severity for check in report.checks for problem in check.problems}, fail_on)
+
+
+def status(verdict: Verdict, severities: set[Severity], fail_on: str) -> Exit:
+    """Give the exit status of a report that was written."""
+    if fail_on == "never":
+        return Exit.OK
+    counted = {Severity.CRITICAL} if fail_on == "critical" else {Severity.CRITICAL, Severity.WARNING}
+    if severities & counted:
+        return Exit.PROBLEM
+    return Exit.UNKNOWN if verdict is Verdict.UNKNOWN else Exit.OK

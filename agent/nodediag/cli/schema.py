@@ -1,0 +1,29 @@
+"""nodediag schema."""
+
+import click
+import msgspec
+
+from nodediag.errors import Exit
+from nodediag.host import own
+
+
+@click.command("schema")
+@click.argument("what", type=click.Choice(("report", "profile")), default="report")
+def command(what: str) -> int:
+    """Print the JSON Schema of the report, or of a profile."""
+    own.write_stdout(text(what))
+    return Exit.OK
+
+
+def text(what: str) -> bytes:
+    """Make a schema from the types themselves."""
+    if what == "profile":
+        from nodediag.profiles.profile import ProfileFile  # noqa: PLC0415 - only the one that is asked for
+
+        schema = msgspec.json.schema(ProfileFile)
+    else:
+        from nodediag.facts.snapshot import Facts  # noqa: PLC0415 - as above
+        from nodediag.model.report import Report  # noqa: PLC0415 - as above
+
+        schema = msgspec.json.schema(Report[Facts])
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"

@@ -1,0 +1,144 @@
+"""The spine: node in, report out. Read this first.
+
+root -> facts -> image -> profile -> checks -> report. Each step hands a frozen value to the next; nothing calls back.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from nodediag import __version__
+from nodediag.checks import CHECKS
+from nodediag.checks.check import run
+from nodediag.errors import UsageError
+from nodediag.facts.fact import Known, known
+from nodediag.facts.snapshot import Facts, collect
+from nodediag.host.host import Host
+from nodediag.images.choose import choose
+from nodediag.images.describe import describe
+from nodediag.images.identify import identify
+from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
+from nodediag.model.reason import BlindSpot
+from nodediag.model.report import Counts, Departure, ProfileUsed, Report, Scope, Tool, View
+from nodediag.model.request import Request
+from nodediag.profiles.load import Catalogue
+from nodediag.profiles.profile import Profile
+
+MOST_BLIND_SPOTS = 200
+
+T = TypeVar("T")
+
+
+def diagnose(
+    host: Host, catalogue: Catalogue, request: Request, now: datetime, profile_name: str | None = None
+) -> Report[Facts]:
+    """Diagnose a node; raises UsageError and ProfileError only, whatever the node is like."""
+    clock = _Clock()
+    observed_at = host.seen.observed_at or now
+    facts = clock.time("facts", lambda: collect(host))
+    image = identify(facts)
+    facts = msgspec.structs.replace(facts, image=Known(image))
+    profile = catalogue.get(profile_name) if profile_name else choose(image, catalogue)
+    results = clock.time("checks", lambda: tuple(run(check, facts, profile, request) for check in CHECKS))
+    verdict, because = judge(results, profile)
+    blind = _blind_spots(host, facts)
+    return Report(
+        observed_at=observed_at,
+        generated_at=now,
+        tool=Tool(version=__version__, data_digest=catalogue.digest[:16]),
+        verdict=verdict,
+        verdict_because=because,
+        scope=Scope.FULL if all(request.selects(check.id) for check in CHECKS) else Scope.PARTIAL,
+        counts=_counts(results),
+        view=View(
+            origin=host.seen.origin,
+            root=host.seen.root,
+            uid=host.seen.uid,
+            blind_spots=blind[:MOST_BLIND_SPOTS],
+            blind_spots_total=len(blind) if len(blind) > MOST_BLIND_SPOTS else msgspec.UNSET,
+        ),
+        node=describe(facts, image),
+        profile=_used(profile) if profile.fits else msgspec.UNSET,
+        checks=results,
+        facts=facts,
+        duration_ms=clock.durations_ms,
+    )
+
+
+def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, tuple[str, ...]]:
+    """Give the verdict and the ids it rests on: critical problems, then essential unknowns, then warnings."""
+
+    def having(severity: Severity) -> tuple[str, ...]:
+        return tuple(
+            result.id for result in results if any(problem.severity is severity for problem in result.problems)
+        )
+
+    critical = having(Severity.CRITICAL)
+    if critical:
+        return Verdict.UNHEALTHY, critical
+    unseen = {Outcome.UNKNOWN, Outcome.BROKEN}
+    blind = tuple(result.id for result in results if result.outcome in unseen and result.id in profile.essential)
+    if blind:
+        return Verdict.UNKNOWN, blind
+    warning = having(Severity.WARNING)
+    return (Verdict.DEGRADED, warning) if warning else (Verdict.HEALTHY, ())
+
+
+def check_selection(request: Request) -> None:
+    """Refuse names that select no check; raises UsageError."""
+    for entry in (*request.only, *request.skip):
+        if not any(Request(logs=True, only=(entry,)).selects(check.id) for check in CHECKS):
+            groups = sorted({check.id.partition(".")[0] for check in CHECKS})
+            raise UsageError(f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}")
+
+
+class _Clock:
+    """Times the steps of a run."""
+
+    def __init__(self) -> None:
+        self.durations_ms: dict[str, int] = {}
+
+    def time(self, step: str, work: Callable[[], T]) -> T:
+        start = time.monotonic_ns()
+        result = work()
+        self.durations_ms[step] = (time.monotonic_ns() - start) // 1_000_000
+        return result
+
+
+def _counts(results: tuple[CheckResult, ...]) -> Counts:
+    outcomes = Counter(result.outcome.value for result in results)
+    severities = Counter(problem.severity.value for result in results for problem in result.problems)
+    return Counts(
+        outcomes={outcome.value: outcomes[outcome.value] for outcome in Outcome},
+        severities={severity.value: severities[severity.value] for severity in Severity},
+    )
+
+
+def _blind_spots(host: Host, facts: Facts) -> tuple[BlindSpot, ...]:
+    """Join what facts lack with what single paths refused; a path that a fact's reason already names is not repeated."""
+    named = facts.blind_spots()
+    view = known(facts.host_view)
+    whole = () if view is None or view.elsewhere is None else (BlindSpot(what="the node", reason=view.elsewhere),)
+    named = tuple(spot for spot in named if not whole or spot.reason != whole[0].reason)
+    told = {spot.reason for spot in named}
+    return (*whole, *named, *(spot for spot in host.blind_spots() if spot.reason not in told))
+
+
+def _used(profile: Profile) -> ProfileUsed:
+    return ProfileUsed(
+        name=profile.name,
+        version=profile.version,
+        digest=profile.digest,
+        date=profile.date,
+        document=profile.document,
+        source=profile.source,
+        departures=tuple(
+            Departure(path=path, document=rule.document or "none", says=rule.departs)
+            for path, rule in profile.paths.items()
+            if rule.departs
+        ),
+    )

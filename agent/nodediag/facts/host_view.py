@@ -1,0 +1,95 @@
+"""Whether what we see is the node, or only a container on it. A container's own view is never judged.
+
+The mount table decides: no COS or Ubuntu node has an overlay as its root, and only a container has single files such as
+/etc/hosts mounted into it. The cgroup of PID 1 decides where the table does not: on a node it is init's.
+"""
+
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ReadError
+from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.fact import Fact, Known
+from nodediag.facts.mounts import Mount, Mounts
+from nodediag.facts.os_release import OsRelease
+from nodediag.host.host import Host
+from nodediag.model.evidence import Evidence
+from nodediag.model.image import Answer
+from nodediag.model.reason import Code, Reason
+
+CGROUP_PATH: Final = "/proc/1/cgroup"
+_FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log")
+_SECRETS: Final = ("/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount")
+_CGROUPS: Final = ("kubepods", "/docker", "libpod", "/lxc", "cri-containerd", "crio-")
+_ENOUGH: Final = 2
+NEEDS: Final = (
+    "the node's own root: in a pod, mount the node's / read-only at /host (a hostPath volume); in a container, "
+    "`-v /:/host:ro`; in the COS toolbox it is at /media/root"
+)
+
+
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    """`node` is yes where PID 1's mount table is a machine's, no where it is a container's."""
+
+    node: Answer
+    says: str
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def elsewhere(self) -> Reason | None:
+        """The reason why nothing seen here may be called the node's, where that is so."""
+        if self.node is not Answer.NO:
+            return None
+        return Reason(code=Code.OTHER_NAMESPACE, detail=self.says, needs=NEEDS)
+
+
+def derive(host: Host, mounts: Fact[Mounts], os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
+    """Decide from the mount table, then from PID 1's cgroup, then by whether userland and kernel belong together."""
+    if isinstance(mounts, Known):
+        marks = _container_marks(mounts.value)
+        if marks:
+            return HostView(
+                node=Answer.NO,
+                says=f"this is a container's own view, not the node's: {marks[0].target} is {_told(marks[0])}",
+                evidence=tuple(mark.evidence for mark in marks),
+            )
+    try:
+        lines = host.lines(CGROUP_PATH)
+    except ReadError:
+        lines = ()
+    for line in lines:
+        if any(mark in line.text for mark in _CGROUPS):
+            says = f"this is a container's own view, not the node's: the cgroup of PID 1 is {line.text}"
+            return HostView(node=Answer.NO, says=says, evidence=(line.evidence,))
+    root = mounts.value.at("/") if isinstance(mounts, Known) else None
+    if root is not None:
+        return HostView(node=Answer.YES, says=f"/ is {_told(root)}", evidence=(root.evidence,))
+    return _belonging(os_release, cmdline)
+
+
+def _belonging(os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
+    """Tell a container on a COS host, as Cloud Shell is: COS's kernel below another system's files."""
+    if isinstance(os_release, Known) and isinstance(cmdline, Known):
+        named = os_release.value.id
+        if named != "cos" and cmdline.value.boots_cos:
+            says = f"this is a container's own view, not the node's: the kernel was started as COS's, the files are {named}'s"
+            return HostView(
+                node=Answer.NO, says=says, evidence=(os_release.value.evidence("ID"), cmdline.value.evidence)
+            )
+    return HostView(node=Answer.UNKNOWN, says="no mount table with a root was seen")
+
+
+def _container_marks(mounts: Mounts) -> tuple[Mount, ...]:
+    root = mounts.at("/")
+    if root is not None and root.fstype in {"overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"}:
+        return (root,)
+    singles = [mount for path in (*_FILES, *_SECRETS) if (mount := mounts.at(path)) is not None]
+    disks = [mount for mount in singles if mount.fstype != "tmpfs" or mount.target in _SECRETS]
+    if len(disks) < _ENOUGH:
+        return ()
+    return tuple(disks)
+
+
+def _told(mount: Mount) -> str:
+    return f"{mount.fstype or 'a file system'} on {mount.source or 'no source'}"[:200]

@@ -1,0 +1,158 @@
+"""The running kubelet: its command line, and the configuration file that this command line names.
+
+The kubelet's reference: flags win over the file; `--config` is the only way to a file, so one that merely lies at a
+likely path (COS ships such a one for stand-alone use) says nothing about the kubelet that runs.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ParseError, ReadError
+from nodediag.host import yaml_text
+from nodediag.host.ask import Namespace, Process
+from nodediag.host.host import EVIDENCE_CAP, Host
+from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
+from nodediag.model.reason import Code, Reason
+
+NAMESPACE: Final = Namespace.PID
+STATE_PATH: Final = "/var/lib/kubelet"
+_REFUSED: Final = frozenset({Code.NOT_PERMITTED, Code.TIMED_OUT})
+
+
+class EndpointFrom(StrEnum):
+    """Where the runtime endpoint was found; `nowhere` means that flags and file were read and have none."""
+
+    FLAG = "flag"
+    CONFIG = "config"
+    NOWHERE = "nowhere"
+    UNREAD = "unread"
+
+
+class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
+    """The kubelet of this node. When none runs, `running` is false and the rest stays empty."""
+
+    running: bool
+    pids: tuple[int, ...] = ()
+    flags: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    version: str = ""
+    config_path: str = ""
+    config_reason: Reason | msgspec.UnsetType = msgspec.UNSET
+    endpoint: str = ""
+    endpoint_from: EndpointFrom = EndpointFrom.UNREAD
+    cgroup_driver: str = ""
+    state_folder: bool = False
+    evidence: tuple[Evidence, ...] = ()
+
+    def flag_evidence(self, flag: str) -> tuple[Evidence, ...]:
+        """Give the part of the command line that a flag takes, as evidence."""
+        if flag not in self.flags or not self.pids:
+            return self.evidence
+        text = f"--{flag}={self.flags[flag]}"[:EVIDENCE_CAP]
+        return (ProcessEvidence(pid=self.pids[0], name="kubelet", text=text),)
+
+
+def collect(host: Host) -> Kubelet:
+    """Find the node's own kubelet and read what it was told."""
+    listed = host.processes()
+    found = [process for process in listed.processes if is_kubelet(process) and _of_this_node(host, process)]
+    if not found and not listed.complete:
+        detail = "no kubelet is among the processes that were captured"
+        raise ReadError("/proc", Reason(code=Code.NOT_CAPTURED, detail=detail, needs="the kubelet's /proc/PID/cmdline"))
+    if not found:
+        return Kubelet(running=False, state_folder=_has_state(host))
+    process = found[0]
+    flags = parse_flags(process.argv)
+    path = flags.get("config", "")
+    config, reason = _config(host, path)
+    endpoint, where = _endpoint(flags, config, readable=not path or reason is msgspec.UNSET)
+    return Kubelet(
+        running=True,
+        pids=tuple(process.pid for process in found),
+        flags=flags,
+        labels=parse_labels(flags.get("node-labels", "")),
+        version=flags.get("version", "") if flags.get("version", "").startswith("v") else "",
+        config_path=path,
+        config_reason=reason,
+        endpoint=endpoint,
+        endpoint_from=where,
+        cgroup_driver=flags.get("cgroup-driver") or yaml_text.text_at(config, "cgroupDriver"),
+        state_folder=True,
+        evidence=_evidence(process, path, endpoint, where),
+    )
+
+
+def is_kubelet(process: Process) -> bool:
+    """Tell a kubelet by the name of its program, which may stand behind `hyperkube` or a snap's path."""
+    words = [argument.rpartition("/")[2] for argument in process.argv[:2]]
+    return words[:1] == ["kubelet"] or words == ["hyperkube", "kubelet"]
+
+
+def parse_flags(argv: tuple[str, ...]) -> dict[str, str]:
+    """Parse flags as pflag does: `--name=value`, `--name value`, a bare name is true; repeated labels add up."""
+    flags: dict[str, str] = {}
+    rest = list(argv[1:])
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or not word.strip("-"):
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith("-") else "true"
+        flags[name] = f"{flags[name]},{value}" if name == "node-labels" and name in flags else value
+    return flags
+
+
+def parse_labels(text: str) -> dict[str, str]:
+    """Parse `key=value,key=value`."""
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
+    return {key.strip(): value for key, _, value in pairs}
+
+
+def _of_this_node(host: Host, process: Process) -> bool:
+    """Tell the node's kubelet from one inside a container of it: `NSpid` has a number for each nested PID namespace."""
+    try:
+        lines = host.lines(f"/proc/{process.pid}/status")
+    except ReadError:
+        return True
+    nested = next((line.text.split()[1:] for line in lines if line.text.startswith("NSpid:")), [])
+    return len(nested) <= 1
+
+
+def _has_state(host: Host) -> bool:
+    try:
+        host.stat(STATE_PATH)
+    except ReadError as error:
+        return error.reason.code in _REFUSED
+    return True
+
+
+def _config(host: Host, path: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:
+    if not path:
+        return None, msgspec.UNSET
+    if not path.startswith("/"):
+        detail = f"--config {path} is relative to a folder we cannot know"
+        return None, Reason(code=Code.UNSUPPORTED, detail=detail)
+    try:
+        return yaml_text.load(host.text(path), path), msgspec.UNSET
+    except (ReadError, ParseError) as error:
+        return None, error.reason
+
+
+def _endpoint(flags: dict[str, str], config: yaml_text.Yaml, *, readable: bool) -> tuple[str, EndpointFrom]:
+    flag = flags.get("container-runtime-endpoint", "")
+    if flag:
+        return flag, EndpointFrom.FLAG
+    named = yaml_text.text_at(config, "containerRuntimeEndpoint")
+    if named:
+        return named, EndpointFrom.CONFIG
+    return "", EndpointFrom.NOWHERE if readable else EndpointFrom.UNREAD
+
+
+def _evidence(process: Process, path: str, endpoint: str, where: EndpointFrom) -> tuple[Evidence, ...]:
+    command = ProcessEvidence(pid=process.pid, name=process.name, text=" ".join(process.argv)[:EVIDENCE_CAP])
+    if where is not EndpointFrom.CONFIG:
+        return (command,)
+    return command, FileEvidence(path=path, line=0, text=f"containerRuntimeEndpoint: {endpoint}"[:EVIDENCE_CAP])

@@ -1,0 +1,221 @@
+"""The node's mount table: PID 1's mountinfo, see proc_pid_mountinfo(5), and what it means for a path.
+
+Field 6 holds the options of this one mount, the field after the dash those of the superblock: a bind can be read-only
+over a writable superblock. The optional fields vary in number and end at the first lone dash after field 6.
+"""
+
+import re
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ParseError
+from nodediag.host.ask import Namespace
+from nodediag.host.host import Host, Line
+from nodediag.model.evidence import FileEvidence
+
+NAMESPACE: Final = Namespace.MOUNT
+PATH: Final = "/proc/1/mountinfo"
+CAP_BYTES: Final = 64 * 1024 * 1024
+_WANTED: Final = "a line as in proc_pid_mountinfo(5)"
+_BEFORE_OPTIONAL: Final = 6
+_AFTER_DASH: Final = 3
+_ESCAPE: Final = re.compile(r"\\([0-7]{3})")
+_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs"})
+_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "glusterfs", "lustre", "virtiofs"})
+_KERNEL: Final = frozenset({
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "fusectl",
+    "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
+})  # fmt: skip
+
+
+class Backing(StrEnum):
+    """What keeps a mount's data: gone at reboot with memory, kept on a disk or across a network."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    NETWORK = "network"
+    KERNEL = "kernel"
+    UNKNOWN = "unknown"
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """One mount. Lists that are no mountinfo leave `id` and `parent` 0, `device` and `root` empty."""
+
+    id: int = 0
+    parent: int = 0
+    device: str = ""
+    root: str = ""
+    target: str
+    options: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    fstype: str
+    source: str
+    super_options: tuple[str, ...] = ()
+    options_known: bool = True
+    evidence: FileEvidence
+
+    @property
+    def writable(self) -> bool:
+        """Whether it can be written: neither the mount nor its superblock is read-only, an overlay has an upper layer."""
+        if self.fstype == "overlay" and not self.layer("upperdir") and self.super_options:
+            return False
+        return "ro" not in self.options and "ro" not in self.super_options
+
+    @property
+    def executable(self) -> bool:
+        """Whether programs can be started from it."""
+        return "noexec" not in self.options
+
+    @property
+    def suid(self) -> bool:
+        """Whether set-user-ID bits count on it."""
+        return "nosuid" not in self.options
+
+    @property
+    def devices(self) -> bool:
+        """Whether device files work on it."""
+        return "nodev" not in self.options
+
+    @property
+    def propagation(self) -> str:
+        """How mounts below it spread, see mount_namespaces(7)."""
+        kinds = [field.partition(":")[0] for field in self.optional]
+        if "unbindable" in kinds:
+            return "unbindable"
+        named = [name for mark, name in (("shared", "shared"), ("master", "slave")) if mark in kinds]
+        return "+".join(named) or "private"
+
+    def layer(self, name: str) -> str:
+        """Give an overlay's `lowerdir`, `upperdir` or `workdir`, empty where it has none."""
+        prefix = name + "="
+        for option in (*self.super_options, *self.options):
+            if option.startswith(prefix):
+                return option[len(prefix) :]
+        return ""
+
+    @property
+    def backing(self) -> Backing:
+        """What keeps its data. An overlay's is that of its upper layer, which its own table need not show."""
+        kind = self.fstype
+        if kind in _MEMORY or self.source.startswith(("/dev/ram", "/dev/zram")):
+            return Backing.MEMORY
+        if kind in _KERNEL:
+            return Backing.KERNEL
+        if kind in _NETWORK or kind.startswith("fuse.") or kind == "fuse":
+            return Backing.NETWORK
+        if kind == "overlay":
+            # COS mounts a tmpfs there, makes the overlay of /etc, and takes the tmpfs out of view again.
+            hidden = self.layer("upperdir").startswith("/tmp/etc_overlay/")  # noqa: S108 - a path of the node
+            return Backing.MEMORY if hidden else Backing.UNKNOWN
+        return Backing.DISK if self.source.startswith("/dev/") else Backing.UNKNOWN
+
+
+class Mounts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """All mounts in file order. `complete` is false for a list that a tool has filtered: then absence says nothing."""
+
+    mounts: tuple[Mount, ...]
+    complete: bool
+    path: str
+
+    @cached_property
+    def _top(self) -> dict[str, tuple[int, Mount]]:
+        """Give the mount on top at each target: the last in the file, unless an earlier one was mounted on that."""
+        top: dict[str, tuple[int, Mount]] = {}
+        for index, mount in enumerate(self.mounts):
+            held = top.get(mount.target)
+            if held is None or not (mount.id and mount.id in self._above(held[1])):
+                top[mount.target] = (index, mount)
+        return top
+
+    @cached_property
+    def _by_id(self) -> dict[int, Mount]:
+        return {mount.id: mount for mount in self.mounts if mount.id}
+
+    def _above(self, mount: Mount) -> set[int]:
+        """Give the ids of the mounts that a mount lies on, up to the root."""
+        above: set[int] = set()
+        parent = mount.parent
+        while parent in self._by_id and parent not in above and parent != mount.id:
+            above.add(parent)
+            parent = self._by_id[parent].parent
+        return above
+
+    def at(self, path: str) -> Mount | None:
+        """Give the visible mount whose target is this very path."""
+        held = self._top.get(path)
+        return None if held is None or self._hidden(*held) else held[1]
+
+    def holding(self, path: str) -> Mount | None:
+        """Give the visible mount on which a path lies; None where the list does not say."""
+        for prefix in _prefixes(path):
+            mount = self.at(prefix)
+            if mount is not None:
+                return mount
+        return None
+
+    def visible(self) -> tuple[Mount, ...]:
+        """Give the mounts that a path lookup can reach, in file order."""
+        return tuple(mount for index, mount in sorted(self._top.values()) if not self._hidden(index, mount))
+
+    def _hidden(self, index: int, mount: Mount) -> bool:
+        """Tell whether a later mount on a folder above has covered this one."""
+        for prefix in _prefixes(mount.target)[1:-1]:
+            held = self._top.get(prefix)
+            if held is not None and held[0] > index and held[1].id not in self._above(mount):
+                return True
+        return False
+
+
+def collect(host: Host) -> Mounts:
+    """Read the node's mount table."""
+    return parse(host.lines(PATH, cap_bytes=CAP_BYTES), PATH)
+
+
+def parse(lines: tuple[Line, ...], path: str) -> Mounts:
+    """Parse mountinfo; raises ParseError at the first line that is none."""
+    mounts = tuple(_mount(line) for line in lines if line.text)
+    if not mounts:
+        raise ParseError(path, "", _WANTED)
+    return Mounts(mounts=mounts, complete=is_complete(mounts), path=path)
+
+
+def is_complete(mounts: tuple[Mount, ...]) -> bool:
+    """Tell whether a list has what every running system mounts: a root and a procfs."""
+    targets = {mount.target for mount in mounts}
+    return "/" in targets and "/proc" in targets
+
+
+def _mount(line: Line) -> Mount:
+    fields = line.text.split(" ")  # not split(): a source may be empty
+    try:
+        dash = fields.index("-", _BEFORE_OPTIONAL)
+        fstype, source, super_options = fields[dash + 1 : dash + 1 + _AFTER_DASH]
+        return Mount(
+            id=int(fields[0]),
+            parent=int(fields[1]),
+            device=fields[2],
+            root=unescape(fields[3]),
+            target=unescape(fields[4]),
+            options=tuple(fields[5].split(",")),
+            optional=tuple(fields[_BEFORE_OPTIONAL:dash]),
+            fstype=fstype,
+            source=unescape(source),
+            super_options=tuple(unescape(super_options).split(",")),
+            evidence=line.evidence,
+        )
+    except (ValueError, IndexError) as error:
+        raise ParseError(f"{line.path}:{line.number}", line.text, _WANTED) from error
+
+
+def unescape(text: str) -> str:
+    """Undo the octal escapes with which the kernel writes space, tab, newline and backslash."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text
+
+
+def _prefixes(path: str) -> list[str]:
+    """Give a path and all folders above it, the longest first."""
+    parts = [part for part in path.split("/") if part]
+    return ["/" + "/".join(parts[:length]) for length in range(len(parts), -1, -1)]

@@ -1,0 +1,75 @@
+"""Versions of the few packages that tell images apart, from dpkg's own database, see dpkg-query(1)."""
+
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ReadError
+from nodediag.host.ask import Namespace
+from nodediag.host.host import Host, Line
+from nodediag.model.evidence import FileEvidence
+from nodediag.model.reason import Code
+
+NAMESPACE: Final = Namespace.MOUNT
+STATUS_PATH: Final = "/var/lib/dpkg/status"
+LIST_PATH: Final = "/sos_commands/dpkg/dpkg_-l"
+NAMES: Final = frozenset({"containerd", "containerd.io", "docker.io", "docker-ce", "kubelet", "cri-o"})
+_CAP_BYTES: Final = 64 * 1024 * 1024
+_LIST_FIELDS: Final = 3  # state, name, version
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed package."""
+
+    name: str
+    version: str
+    evidence: FileEvidence
+
+
+class Packages(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of NAMES that are installed; `manager` is false on an image that has no dpkg."""
+
+    manager: bool
+    installed: tuple[Package, ...]
+
+
+def collect(host: Host) -> Packages:
+    """Read dpkg's status file, or the list a sosreport keeps."""
+    try:
+        return Packages(manager=True, installed=parse_status(host.lines(STATUS_PATH, cap_bytes=_CAP_BYTES)))
+    except ReadError as error:
+        if error.reason.code is Code.ABSENT:
+            return Packages(manager=False, installed=())
+        if error.reason.code is not Code.NOT_CAPTURED:
+            raise
+        try:
+            return Packages(manager=True, installed=parse_list(host.lines(LIST_PATH, cap_bytes=_CAP_BYTES)))
+        except ReadError:
+            raise error from None
+
+
+def parse_status(lines: tuple[Line, ...]) -> tuple[Package, ...]:
+    """Parse the status file: paragraphs of fields."""
+    found = []
+    name = ""
+    installed = False
+    for line in lines:
+        if line.text.startswith("Package: "):
+            name, installed = line.text.removeprefix("Package: ").strip(), False
+        elif line.text.startswith("Status: "):
+            installed = line.text.split()[-1:] == ["installed"]
+        elif name in NAMES and installed and line.text.startswith("Version: "):
+            version = line.text.removeprefix("Version: ").strip()
+            found.append(Package(name=name, version=version, evidence=line.evidence))
+    return tuple(found)
+
+
+def parse_list(lines: tuple[Line, ...]) -> tuple[Package, ...]:
+    """Parse what `dpkg -l` prints."""
+    found = []
+    for line in lines:
+        fields = line.text.split()
+        if len(fields) >= _LIST_FIELDS and fields[0] in {"ii", "hi"} and fields[1].partition(":")[0] in NAMES:
+            name = fields[1].partition(":")[0]
+            found.append(Package(name=name, version=fields[2], evidence=line.evidence))
+    return tuple(found)

@@ -1,0 +1,143 @@
+"""Block devices and their partitions: sysfs, see sysfs-block in the kernel's ABI documents, and udev's database."""
+
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ReadError
+from nodediag.host.ask import Namespace
+from nodediag.host.host import EVIDENCE_CAP, Host
+from nodediag.model.evidence import Evidence, PathEvidence
+
+NAMESPACE: Final[Namespace | None] = None  # sysfs shows the kernel's devices to every reader
+PATH: Final = "/sys/class/block"
+MOST: Final = 512
+_SECTOR_BYTES: Final = 512  # sysfs counts in these whatever the device's own sector is
+
+
+class BlockDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk, a partition or a device-mapper device. What the node does not tell stays empty; a size of -1 is unknown."""
+
+    name: str
+    kind: str  # disk, part, dm, loop, rom, or as lsblk(8) names it
+    device: str = ""  # major:minor
+    parent: str = ""  # the disk of a partition
+    number: int = 0  # of a partition, from 1
+    size_bytes: int = -1
+    read_only: bool = False
+    dm_name: str = ""
+    dm_uuid: str = ""
+    on: tuple[str, ...] = ()  # the devices a device-mapper device stands on
+    part_label: str = ""
+    part_uuid: str = ""
+    label: str = ""
+    fstype: str = ""
+    targets: tuple[str, ...] = ()  # mount points, where a list of lsblk(8) names them
+    evidence: Evidence
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The labels by which a layout names a partition: LABEL or PARTLABEL."""
+        return frozenset({self.part_label, self.label} - {""})
+
+
+class Partitions(msgspec.Struct, frozen=True, kw_only=True):
+    """All block devices, by name; `total` counts those beyond the bound too."""
+
+    devices: tuple[BlockDevice, ...]
+    total: int
+
+    def named(self, name: str) -> BlockDevice | None:
+        """Give the device of a kernel or device-mapper name."""
+        return next((device for device in self.devices if name and name in {device.name, device.dm_name}), None)
+
+    def numbered(self, device: str) -> BlockDevice | None:
+        """Give the device of a major:minor."""
+        return next((found for found in self.devices if device and found.device == device), None)
+
+    def below(self, device: BlockDevice) -> tuple[BlockDevice, ...]:
+        """Give the partitions or disks on which a device finally stands."""
+        if not device.on:
+            return (device,)
+        found: list[BlockDevice] = []
+        for name in device.on:
+            lower = self.named(name)
+            if lower is not None and lower.name != device.name:
+                found += self.below(lower) if device.name not in lower.on else (lower,)
+        return tuple(found)
+
+
+def collect(host: Host) -> Partitions:
+    """Read every block device that is in use; loop and RAM devices without a size are left out."""
+    names = host.list(PATH)
+    wanted = [name for name in names if not name.startswith("ram")]
+    found = [_device(host, name) for name in wanted[:MOST]]
+    devices = tuple(device for device in found if device.kind != "loop" or device.size_bytes > 0)
+    return Partitions(devices=devices, total=len(devices) + max(0, len(wanted) - MOST))
+
+
+def _device(host: Host, name: str) -> BlockDevice:
+    folder = f"{PATH}/{name}"
+    event = _pairs(_maybe(host, f"{folder}/uevent"))
+    device = f"{event.get('MAJOR', '')}:{event.get('MINOR', '')}"
+    udev = _pairs(_maybe(host, f"/run/udev/data/b{device}"), prefix="E:")
+    size = _maybe(host, f"{folder}/size").strip()
+    mapped = name.startswith("dm-")
+    target = _link(host, folder)
+    return BlockDevice(
+        name=name,
+        kind=_kind(name, event.get("DEVTYPE", "")),
+        device=device if len(device) > 1 else "",
+        parent=target.split("/")[-2] if event.get("DEVTYPE") == "partition" and target.count("/") > 1 else "",
+        number=_number(event.get("PARTN", "")),
+        size_bytes=int(size) * _SECTOR_BYTES if size.isdecimal() else -1,
+        read_only=_maybe(host, f"{folder}/ro").strip() == "1",
+        dm_name=_maybe(host, f"{folder}/dm/name").strip() if mapped else "",
+        dm_uuid=_maybe(host, f"{folder}/dm/uuid").strip() if mapped else "",
+        on=_names(host, f"{folder}/slaves") if mapped or name.startswith("md") else (),
+        part_label=event.get("PARTNAME", "") or udev.get("ID_PART_ENTRY_NAME", ""),
+        part_uuid=(event.get("PARTUUID", "") or udev.get("ID_PART_ENTRY_UUID", "")).lower(),
+        label=udev.get("ID_FS_LABEL", ""),
+        fstype=udev.get("ID_FS_TYPE", ""),
+        evidence=PathEvidence(path=folder, type="link", target=target[:EVIDENCE_CAP]),
+    )
+
+
+def _kind(name: str, devtype: str) -> str:
+    if devtype == "partition":
+        return "part"
+    for prefix, kind in (("dm-", "dm"), ("loop", "loop"), ("sr", "rom"), ("md", "raid")):
+        if name.startswith(prefix):
+            return kind
+    return "disk"
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _pairs(text: str, prefix: str = "") -> dict[str, str]:
+    lines = (line.removeprefix(prefix) for line in text.split("\n") if line.startswith(prefix))
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _maybe(host: Host, path: str) -> str:
+    """Give a file's text, empty where there is none: a device need not have each of them."""
+    try:
+        return host.text(path)
+    except ReadError:
+        return ""
+
+
+def _link(host: Host, path: str) -> str:
+    try:
+        return host.readlink(path)
+    except ReadError:
+        return ""
+
+
+def _names(host: Host, path: str) -> tuple[str, ...]:
+    try:
+        return host.list(path)
+    except ReadError:
+        return ()

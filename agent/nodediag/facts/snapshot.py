@@ -1,0 +1,131 @@
+"""All facts of a node, a field each, read in one pass. One that fails leaves the others whole."""
+
+from typing import TypeVar
+
+import msgspec
+
+from nodediag.errors import ParseError, ReadError
+from nodediag.facts import (
+    boot as boot_,
+    cgroups as cgroups_,
+    cmdline as cmdline_,
+    host_view as host_view_,
+    hostname as hostname_,
+    instance as instance_,
+    kernel as kernel_,
+    kubelet as kubelet_,
+    lsb_release as lsb_release_,
+    machine as machine_,
+    mount_lists,
+    mounts as mounts_,
+    os_release as os_release_,
+    packages as packages_,
+    partition_lists,
+    partitions as partitions_,
+    runtime as runtime_,
+)
+from nodediag.facts.boot import Boot
+from nodediag.facts.cgroups import Cgroups
+from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt
+from nodediag.facts.host_view import HostView
+from nodediag.facts.hostname import Hostname
+from nodediag.facts.instance import Instance
+from nodediag.facts.kernel import Kernel
+from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.lsb_release import LsbRelease
+from nodediag.facts.machine import Machine
+from nodediag.facts.mounts import Mounts
+from nodediag.facts.os_release import OsRelease
+from nodediag.facts.packages import Packages
+from nodediag.facts.partitions import Partitions
+from nodediag.facts.runtime import ContainerdConfig
+from nodediag.host.host import Host
+from nodediag.model.image import Image
+from nodediag.model.reason import BlindSpot, Code
+
+T = TypeVar("T")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """One field for each collector; a test names only those it uses. `image` is put in once it has been decided."""
+
+    host_view: Fact[HostView] = NOT_COLLECTED
+    os_release: Fact[OsRelease] = NOT_COLLECTED
+    lsb_release: Fact[LsbRelease] = NOT_COLLECTED
+    cmdline: Fact[Cmdline] = NOT_COLLECTED
+    kernel: Fact[Kernel] = NOT_COLLECTED
+    machine: Fact[Machine] = NOT_COLLECTED
+    boot: Fact[Boot] = NOT_COLLECTED
+    hostname: Fact[Hostname] = NOT_COLLECTED
+    instance: Fact[Instance] = NOT_COLLECTED
+    mounts: Fact[Mounts] = NOT_COLLECTED
+    partitions: Fact[Partitions] = NOT_COLLECTED
+    cgroups: Fact[Cgroups] = NOT_COLLECTED
+    kubelet: Fact[Kubelet] = NOT_COLLECTED
+    containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
+    packages: Fact[Packages] = NOT_COLLECTED
+    image: Fact[Image] = NOT_COLLECTED
+
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """List the facts that are not known, by name; what a node is known not to have is no blind spot."""
+        pairs = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return tuple(
+            BlindSpot(what=name, reason=fact.reason)
+            for name, fact in pairs
+            if isinstance(fact, Unknown) and fact.reason.code is not Code.ABSENT
+        )
+
+
+def collect(host: Host) -> Facts:
+    """Read every fact. What depends on a namespace is unknown where ours is a container's."""
+    mounts = attempt(mounts_, host, None)
+    if _not_captured(mounts):
+        mounts = _instead(mounts, attempt(mount_lists, host, None))
+    os_release = attempt(os_release_, host, None)
+    cmdline = attempt(cmdline_, host, None)
+    view = host_view_.derive(host, mounts, os_release, cmdline)
+    elsewhere = view.elsewhere
+    if elsewhere is not None:
+        mounts = os_release = Unknown(elsewhere)
+    partitions = attempt(partitions_, host, elsewhere)
+    if _not_captured(partitions):
+        partitions = _instead(partitions, attempt(partition_lists, host, elsewhere))
+    return Facts(
+        host_view=Known(view),
+        os_release=os_release,
+        lsb_release=attempt(lsb_release_, host, elsewhere),
+        cmdline=cmdline,
+        kernel=attempt(kernel_, host, elsewhere),
+        machine=attempt(machine_, host, elsewhere),
+        boot=attempt(boot_, host, elsewhere),
+        hostname=attempt(hostname_, host, elsewhere),
+        instance=attempt(instance_, host, elsewhere),
+        mounts=mounts,
+        partitions=partitions,
+        cgroups=_cgroups(host, mounts),
+        kubelet=attempt(kubelet_, host, elsewhere),
+        containerd_config=attempt(runtime_, host, elsewhere),
+        packages=attempt(packages_, host, elsewhere),
+    )
+
+
+def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
+    match mounts:
+        case Unknown():
+            return mounts
+        case Known(table):
+            try:
+                return Known(cgroups_.derive(host, table))
+            except (ReadError, ParseError) as error:
+                code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
+                return Unknown(msgspec.structs.replace(error.reason, code=code))
+
+
+def _not_captured(fact: Fact[T]) -> bool:
+    return isinstance(fact, Unknown) and fact.reason.code is Code.NOT_CAPTURED
+
+
+def _instead(first: Fact[T], second: Fact[T]) -> Fact[T]:
+    """Take the other list of the same thing, unless it was not captured either."""
+    return first if _not_captured(second) else second

@@ -1,0 +1,1 @@
+"""The node we look at; the only room that touches the machine."""

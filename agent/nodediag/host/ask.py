@@ -1,0 +1,174 @@
+"""The closed set of questions a node can be asked, and the answers: all of it plain data.
+
+Because a question and its answer (or its failure) are data, they can be sent to a child process, kept in a recording
+and told again from one.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from nodediag.model.reason import Reason
+
+
+class Namespace(StrEnum):
+    """The namespaces(7) an answer may depend on."""
+
+    MOUNT = "mnt"
+    PID = "pid"
+    UTS = "uts"
+    NET = "net"
+    IPC = "ipc"
+    CGROUP = "cgroup"
+
+
+class Read(msgspec.Struct, frozen=True, tag=True):
+    """The bytes of a regular file; more than `cap_bytes` is a failure, never a part."""
+
+    path: str
+    cap_bytes: int
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """The names in a directory."""
+
+    path: str
+
+
+class Stat(msgspec.Struct, frozen=True, tag=True):
+    """What a path leads to, links followed inside the root."""
+
+    path: str
+
+
+class Readlink(msgspec.Struct, frozen=True, tag=True):
+    """Where a symbolic link points, as it is written."""
+
+    path: str
+
+
+class Processes(msgspec.Struct, frozen=True, tag=True):
+    """All processes."""
+
+
+class Uname(msgspec.Struct, frozen=True, tag=True):
+    """uname(2)."""
+
+
+class Namespaces(msgspec.Struct, frozen=True, tag=True):
+    """Which of our namespaces are those of the node's PID 1."""
+
+
+class Lock(msgspec.Struct, frozen=True, tag=True):
+    """Try once for an exclusive flock(2) on a file, held until the host is let go."""
+
+    path: str
+
+
+Ask = Read | List | Stat | Readlink | Processes | Uname | Namespaces | Lock
+
+
+class Content(msgspec.Struct, frozen=True, tag=True):
+    """Answers Read."""
+
+    data: bytes
+
+
+class Names(msgspec.Struct, frozen=True, tag=True):
+    """Answers List, in sorted order."""
+
+    names: tuple[str, ...]
+
+
+class PathType(StrEnum):
+    """What a path can be."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+    FIFO = "fifo"
+    SOCKET = "socket"
+    DEVICE = "device"
+
+
+class PathStat(msgspec.Struct, frozen=True, tag=True):
+    """Answers Stat; the mode is that of chmod(1), in octal, the device is `major:minor` as in mountinfo."""
+
+    kind: PathType
+    mode: str
+    size_bytes: int
+    device: str
+
+
+class Target(msgspec.Struct, frozen=True, tag=True):
+    """Answers Readlink."""
+
+    target: str
+
+
+class Process(msgspec.Struct, frozen=True):
+    """One process: its command name, and its arguments as they were given."""
+
+    pid: int
+    ppid: int
+    name: str
+    argv: tuple[str, ...]
+
+
+class ProcessList(msgspec.Struct, frozen=True, tag=True):
+    """Answers Processes, by pid; `complete` is false where only some were captured."""
+
+    processes: tuple[Process, ...]
+    complete: bool
+
+
+class UnameAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Answers Uname."""
+
+    sysname: str
+    nodename: str
+    release: str
+    version: str
+    machine: str
+
+
+class Sharing(StrEnum):
+    """Whether a namespace of ours is that of the node's PID 1."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class NamespaceAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Answers Namespaces."""
+
+    sharing: dict[Namespace, Sharing]
+
+
+class Locked(msgspec.Struct, frozen=True, tag=True):
+    """Answers Lock: `held` is false where another holds it."""
+
+    held: bool
+
+
+class Failure(msgspec.Struct, frozen=True, tag=True):
+    """Answers any question that could not be answered."""
+
+    reason: Reason
+
+
+Reply = Content | Names | PathStat | Target | ProcessList | UnameAnswer | NamespaceAnswer | Locked | Failure
+
+
+def place(ask: Ask) -> str:
+    """Name what was asked, for a person: a path, or the question itself."""
+    match ask:
+        case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
+            return path
+        case Processes():
+            return "the process list"
+        case Uname():
+            return "uname"
+        case Namespaces():
+            return "the namespaces of PID 1"

@@ -1,0 +1,154 @@
+"""Host: the node we look at, through a closed set of questions. Everything above this room sees only this."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from nodediag.errors import ReadError
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    List,
+    Lock,
+    Locked,
+    NamespaceAnswer,
+    Names,
+    Namespaces,
+    PathStat,
+    Processes,
+    ProcessList,
+    Read,
+    Readlink,
+    Reply,
+    Stat,
+    Target,
+    Uname,
+    UnameAnswer,
+    place,
+)
+from nodediag.model.evidence import FileEvidence
+from nodediag.model.reason import BlindSpot, Code, Reason
+from nodediag.model.report import Origin
+
+TEXT_CAP_BYTES = 1024 * 1024
+EVIDENCE_CAP = 1024
+_SILENT: frozenset[Code] = frozenset({Code.ABSENT, Code.NOT_CAPTURED, Code.OTHER_NAMESPACE})
+
+R = TypeVar("R")
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a file of the node, without its newline; bytes that are not UTF-8 stand as `\\xNN`."""
+
+    path: str
+    number: int
+    text: str
+
+    @property
+    def evidence(self) -> FileEvidence:
+        """This line as evidence, cut to what a report may hold."""
+        return FileEvidence(path=self.path, line=self.number, text=self.text[:EVIDENCE_CAP])
+
+
+class Source(Protocol):
+    """What answers: the live machine, a recording, a folder, a table in a test."""
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer one question; never raises for what the node is like."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host is, for the report's `view`; `observed_at` is there where the node was looked at earlier."""
+
+    origin: Origin
+    root: str
+    uid: int
+    observed_at: datetime | None = None
+
+
+class Host:
+    """The node. Each method raises ReadError, with the reason, when the node gives no answer."""
+
+    def __init__(self, source: Source, seen: Seen) -> None:
+        self._source = source
+        self.seen = seen
+        self.missed: dict[str, Reason] = {}
+
+    def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> bytes:
+        """Give a regular file's bytes."""
+        return self._ask(Read(path, cap_bytes), Content).data
+
+    def text(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> str:
+        """Give a file as text; bytes that are not UTF-8 become `\\xNN`."""
+        return self.read(path, cap_bytes=cap_bytes).decode("utf-8", "backslashreplace")
+
+    def lines(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> tuple[Line, ...]:
+        """Give a file's lines; only a newline ends one."""
+        lines = self.text(path, cap_bytes=cap_bytes).split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        return tuple(Line(path, number, text) for number, text in enumerate(lines, 1))
+
+    def first_line(self, path: str) -> Line:
+        """Give the first line of a file that has one."""
+        lines = self.lines(path)
+        if not lines:
+            raise ReadError(path, Reason(code=Code.UNPARSABLE, detail=f"{path} is empty"))
+        return msgspec.structs.replace(lines[0], text=lines[0].text.strip())
+
+    def list(self, path: str) -> tuple[str, ...]:
+        """Give the names in a directory, sorted."""
+        return self._ask(List(path), Names).names
+
+    def stat(self, path: str) -> PathStat:
+        """Tell what a path leads to."""
+        return self._ask(Stat(path), PathStat)
+
+    def readlink(self, path: str) -> str:
+        """Give a symbolic link's target as it is written."""
+        return self._ask(Readlink(path), Target).target
+
+    def processes(self) -> ProcessList:
+        """Give all processes, by pid."""
+        return self._ask(Processes(), ProcessList)
+
+    def uname(self) -> UnameAnswer:
+        """Give uname(2)'s answer; its nodename depends on the UTS namespace."""
+        return self._ask(Uname(), UnameAnswer)
+
+    def namespaces(self) -> NamespaceAnswer:
+        """Tell which of our namespaces are those of PID 1."""
+        return self._ask(Namespaces(), NamespaceAnswer)
+
+    def lock(self, path: str) -> bool:
+        """Try once for the lock of this node; false where another diagnosis holds it."""
+        return self._ask(Lock(path), Locked).held
+
+    def absent(self, look: Callable[[str], R], path: str) -> R | None:
+        """Do what `look` does, but give None where the node is known not to have the path."""
+        try:
+            return look(path)
+        except ReadError as error:
+            if error.reason.code is Code.ABSENT:
+                return None
+            raise
+
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """List what the node refused, by path; what is merely absent is no blind spot."""
+        return tuple(BlindSpot(what=what, reason=reason) for what, reason in sorted(self.missed.items()))
+
+    def _ask(self, ask: Ask, wanted: type[R]) -> R:
+        reply = self._source.answer(ask)
+        if isinstance(reply, wanted):
+            return reply
+        where = place(ask)
+        if isinstance(reply, Failure):
+            reason = reply.reason
+        else:
+            reason = Reason(code=Code.UNPARSABLE, detail=f"{where}: the answer on record is of another kind")
+        if reason.code not in _SILENT:
+            self.missed[where] = reason
+        raise ReadError(where, reason)

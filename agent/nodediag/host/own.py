@@ -1,0 +1,123 @@
+"""Our own files, not the node's: option files in, output whole or not at all, and our manners towards the machine."""
+
+import ctypes
+import os
+import stat
+import tempfile
+from typing import Final
+
+from nodediag.errors import OutputError, UsageError
+
+_PRIVATE: Final = 0o600
+_NICENESS: Final = 10
+_IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # ioprio_set(2) by machine
+_IOPRIO_BEST_EFFORT_7: Final = (2 << 13) | 7
+_OPTION_CAP_BYTES: Final = 16 * 1024 * 1024
+
+
+def read_text(option: str, path: str) -> str:
+    """Read a file that an option names; raises UsageError naming both."""
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{option} {path}: not a regular file")
+            data = file.read(_OPTION_CAP_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}") from error
+    if len(data) > _OPTION_CAP_BYTES:
+        raise UsageError(f"{option} {path}: larger than {_OPTION_CAP_BYTES} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} {path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def texts_in(option: str, folder: str, ending: str) -> dict[str, str]:
+    """Read all files of a folder with an ending, by path; a folder that is not there holds none."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(ending))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{option} {folder}: {error.strerror}") from error
+    return {f"{folder}/{name}": read_text(option, f"{folder}/{name}") for name in names}
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether a path is a folder of ours."""
+    return os.path.isdir(path)
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file whole or not at all, readable to its owner only; raises OutputError."""
+    target = os.path.realpath(path)
+    try:
+        if os.path.lexists(target) and not stat.S_ISREG(os.lstat(target).st_mode):
+            raise OutputError(f"-o {path}: it is there and is not a regular file; use `-` for standard output")
+        fd, draft = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".nodediag-")
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, target)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        raise OutputError(f"-o {path}: {error.strerror}") from error
+
+
+def write_output(path: str, data: bytes) -> None:
+    """Write a report where `-o` says; raises OutputError."""
+    if path == "-":
+        write_stdout(data)
+    else:
+        write_whole(path, data)
+
+
+def prepare_folder(option: str, folder: str) -> None:
+    """Make a folder that an option names, private to its owner; raises UsageError for one that holds something."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.listdir(folder):
+            raise UsageError(f"{option} {folder}: the folder is not empty; a recording goes into a new one")
+    except OSError as error:
+        raise UsageError(f"{option} {folder}: {error.strerror}") from error
+
+
+def write_below(folder: str, path: str, data: bytes) -> None:
+    """Write a new file below a folder of ours; raises OSError."""
+    target = f"{folder}/{path}"
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
+    with open(fd, "wb") as file:
+        file.write(data)
+
+
+def write_stdout(data: bytes) -> None:
+    """Write to standard output all of it, now; raises OutputError."""
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(1, view) :]
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror}") from error
+
+
+def be_gentle() -> None:
+    """Give way to the node's own work: nice 10, best-effort I/O at its lowest level."""
+    os.nice(max(0, _NICENESS - os.nice(0)))
+    number = _IOPRIO_SET.get(os.uname().machine)
+    if number is not None:
+        ctypes.CDLL(None).syscall(number, 1, 0, _IOPRIO_BEST_EFFORT_7)
+
+
+def environment(name: str) -> str:
+    """Give a variable of our own environment, empty if it is not set."""
+    return os.environ.get(name, "")
+
+
+def uid() -> int:
+    """Give the user we run as."""
+    return os.geteuid()

@@ -1,0 +1,29 @@
+"""The Host's door: what a node answers is freed of secrets here, before anything is kept or judged."""
+
+from nodediag.host.ask import Ask, Content, Process, ProcessList, Reply
+from nodediag.host.host import Source
+from nodediag.redact import redact, redact_text
+
+
+class RedactingSource:
+    """A source that passes on what another answers, secrets masked."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer as the other source does."""
+        match reply := self._source.answer(ask):
+            case Content(data=data):
+                return Content(redact(data))
+            case ProcessList(processes, complete):
+                return ProcessList(tuple(_redacted(process) for process in processes), complete)
+            case _:
+                return reply
+
+
+def _redacted(process: Process) -> Process:
+    """Mask a command line as a whole, since a flag and its secret may be two arguments."""
+    line = "\0".join(process.argv)
+    masked = redact_text(line)
+    return process if masked == line else Process(process.pid, process.ppid, process.name, tuple(masked.split("\0")))

@@ -1,0 +1,54 @@
+"""Tells again what a recording holds: the same answers, the same failures; what was never asked is `not_captured`."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import UsageError
+from nodediag.host.ask import Ask, Content, Failure, Read, Reply, place
+from nodediag.host.host import Source
+from nodediag.host.recording import ANSWERS, FILES, Head, Told, key
+from nodediag.model.reason import Code, Reason
+
+_CAP_BYTES: Final = 256 * 1024 * 1024
+
+
+class ReplaySource:
+    """A recording, its files read through another source that has the recording's folder as its root."""
+
+    def __init__(self, files: Source, folder: str) -> None:
+        self._files = files
+        head, *lines = _answers(files, folder)
+        try:
+            self.observed_at: datetime = msgspec.json.decode(head, type=Head).observed_at
+            decode = msgspec.json.Decoder(Told).decode
+            told = [decode(line) for line in lines]
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"{folder}/{ANSWERS} is not what `report --record` writes: {error}") from error
+        self._told = {key(entry.ask): entry.reply for entry in told}
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer as the node did."""
+        reply = self._told.get(key(ask))
+        if reply is not None:
+            return reply
+        if isinstance(ask, Read):
+            kept = self._files.answer(Read(f"/{FILES}{ask.path}", ask.cap_bytes))
+            if isinstance(kept, Content):
+                return kept
+        where = place(ask)
+        return Failure(Reason(code=Code.NOT_CAPTURED, detail=f"{where} was not asked for when this was recorded"))
+
+
+def is_recording(files: Source) -> bool:
+    """Tell whether a folder holds the file of answers."""
+    return isinstance(files.answer(Read(f"/{ANSWERS}", _CAP_BYTES)), Content)
+
+
+def _answers(files: Source, folder: str) -> list[bytes]:
+    reply = files.answer(Read(f"/{ANSWERS}", _CAP_BYTES))
+    if isinstance(reply, Content):
+        return reply.data.rstrip(b"\n").split(b"\n")
+    detail = reply.reason.detail if isinstance(reply, Failure) else "unreadable"
+    raise UsageError(f"{folder}/{ANSWERS}: {detail}")

@@ -1,0 +1,105 @@
+"""A plain folder that holds some of a node's files at their paths: what is not there was not captured, never absent."""
+
+from typing import Final
+
+from nodediag.host import processes
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    List,
+    Lock,
+    NamespaceAnswer,
+    Names,
+    Namespace,
+    Namespaces,
+    Processes,
+    ProcessList,
+    Read,
+    Reply,
+    Sharing,
+    Uname,
+    UnameAnswer,
+    place,
+)
+from nodediag.host.host import Source
+from nodediag.model.reason import Code, Reason
+
+UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
+_PS_PATHS: Final = ("/sos_commands/process/ps_auxwwwm", "/sos_commands/process/ps_auxwww", "/ps")
+_CAP_BYTES: Final = 4 * 1024 * 1024
+_PS_FIELDS: Final = 11  # USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND, see ps(1)
+
+
+class TreeSource:
+    """A folder asked through another source, which keeps to the folder as its root."""
+
+    def __init__(self, files: Source) -> None:
+        self._files = files
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer from the files; what only a running system knows is made from what was saved of it."""
+        match ask:
+            case Processes():
+                return self._processes()
+            case Uname():
+                return self._uname()
+            case Namespaces():
+                return NamespaceAnswer(dict.fromkeys(Namespace, Sharing.SAME))
+            case Lock():
+                return _not_captured(ask)
+            case _:
+                return self._file(ask)
+
+    def _file(self, ask: Ask) -> Reply:
+        reply = self._files.answer(ask)
+        if isinstance(reply, Failure) and reply.reason.code is Code.ABSENT:
+            return _not_captured(ask)
+        return reply
+
+    def _read(self, path: str) -> bytes | None:
+        reply = self._files.answer(Read(path, _CAP_BYTES))
+        return reply.data if isinstance(reply, Content) else None
+
+    def _processes(self) -> Reply:
+        listed = self._files.answer(List("/proc"))
+        found = processes.from_files(listed.names, self._read) if isinstance(listed, Names) else ()
+        for path in _PS_PATHS:
+            if saved := self._read(path):
+                listed_by_ps = tuple(_from_ps(saved.decode("utf-8", "backslashreplace")))
+                return ProcessList(found or listed_by_ps, complete=bool(listed_by_ps))
+        return ProcessList(found, complete=False) if found else _not_captured(Processes())
+
+    def _uname(self) -> Reply:
+        saved = self._read(UNAME_PATH)
+        if saved is None:
+            return _not_captured(Uname())
+        return parse_uname(saved.decode("utf-8", "backslashreplace"))
+
+
+def parse_uname(text: str) -> Reply:
+    """Take `uname -a` apart: kernel, host name, release, then a version that holds spaces, then the machine."""
+    words = text.split()
+    if len(words) < 4:  # noqa: PLR2004 - see the docstring
+        return Failure(Reason(code=Code.UNPARSABLE, detail=f"{UNAME_PATH}: wanted what `uname -a` prints"))
+    machine = next((word for word in words[3:] if word in {"x86_64", "aarch64", "i686", "armv7l"}), "unknown")
+    version = " ".join(words[3:]).partition(f" {machine}")[0]
+    return UnameAnswer(words[0], words[1], words[2], version, machine)
+
+
+def _from_ps(text: str) -> list[processes.Process]:
+    found = []
+    for line in text.split("\n")[1:]:
+        fields = line.split(None, _PS_FIELDS - 1)
+        if len(fields) == _PS_FIELDS and fields[1].isascii() and fields[1].isdigit():
+            argv = processes.split_cmdline(fields[-1])
+            name = argv[0].rsplit("/", 1)[-1] if argv else ""
+            found.append(processes.Process(int(fields[1]), 0, name, argv))
+    return found
+
+
+def _not_captured(ask: Ask) -> Failure:
+    where = place(ask)
+    return Failure(
+        Reason(code=Code.NOT_CAPTURED, detail=f"{where} is not in this folder", needs=f"a capture that holds {where}"),
+    )

@@ -1,0 +1,37 @@
+"""YAML text as plain values: PyYAML's safe loader, with aliases refused beyond a bound (a small file may mean terabytes)."""
+
+from typing import Final, TypeAlias
+
+from nodediag.errors import ParseError
+
+Yaml: TypeAlias = "dict[str, Yaml] | list[Yaml] | str | int | float | bool | None"
+_MOST_ALIASES: Final = 100
+_DEEPEST: Final = 100
+
+
+def load(text: str, place: str) -> Yaml:
+    """Parse one document; raises ParseError."""
+    import yaml  # noqa: PLC0415 - a node without a kubelet need not load it
+
+    loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        aliases = depth = 0
+        for event in yaml.parse(text, Loader=loader):
+            aliases += isinstance(event, yaml.AliasEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if aliases > _MOST_ALIASES or depth > _DEEPEST:
+                raise ParseError(place, text, f"YAML with at most {_MOST_ALIASES} aliases, {_DEEPEST} levels deep")
+        loaded: Yaml = yaml.load(text, Loader=loader)  # noqa: S506 - it is a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        wanted = "YAML: " + " ".join(str(error).split())
+        raise ParseError(place, text, wanted) from error
+    return loaded
+
+
+def text_at(value: Yaml, *keys: str) -> str:
+    """Give the text at a path of keys, empty where there is none."""
+    for key in keys:
+        if not isinstance(value, dict):
+            return ""
+        value = value.get(key)
+    return value if isinstance(value, str) else ""

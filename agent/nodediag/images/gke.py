@@ -1,0 +1,197 @@
+"""Whether the node is one of GKE's, and whether it runs on Compute Engine.
+
+Running on Compute Engine does not make a GKE node: kops, Cloud Shell and plain VMs do too. One strong sign decides; of
+the weaker ones, which other set-ups share in part, two must agree.
+"""
+
+import re
+from typing import Final
+
+from nodediag.facts.fact import known
+from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.snapshot import Facts
+from nodediag.images.decision import Decision, found, present, short
+from nodediag.images.version import parse_version
+from nodediag.model.image import Answer, Finding, OsFamily
+
+GOOGLE_PRODUCT: Final = "Google Compute Engine"
+LABEL_PREFIX: Final = "cloud.google.com/gke-"
+_ENOUGH: Final = 2
+_NEEDS: Final = "the kubelet's command line (/proc/PID/cmdline), as root or with the host's PID 1 in view"
+_BIN: Final = "/home/kubernetes/bin"
+_BINDS: Final = (_BIN, "/home/kubernetes/flexvolume", "/home/kubernetes/containerized_mounter")
+_DISK: Final = re.compile(r"/var/lib/kubelet/plugins/kubernetes\.io/(?:csi/|gce-pd/).*/gke-[^/]*pvc-")
+_FLAVOUR: Final = re.compile(r"(\d+)\.\d+\.\d+-\d+-([a-z]+)")
+_FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kernels 4.x, had the -gcp flavour
+
+
+def decide(facts: Facts, family: OsFamily) -> Decision[Answer]:
+    """Decide by strong signs, then by two weaker ones."""
+    kubelet = known(facts.kubelet)
+    yes = present(_strong_yes(facts, kubelet))
+    no = present(_strong_no(facts, kubelet, family))
+    if yes:
+        return Decision(value=Answer.YES, findings=yes)
+    weak = present(_weak_yes(facts))
+    if no:
+        return Decision(value=Answer.NO, findings=(*no, *weak))
+    if len(weak) >= _ENOUGH:
+        return Decision(value=Answer.YES, findings=weak)
+    detail = "neither the kubelet's version or labels nor two other signs tell whether this is a GKE node"
+    return Decision(value=Answer.UNKNOWN, findings=weak, open=short(detail, _NEEDS))
+
+
+def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
+    """Decide by the firmware's product name or cloud-init; a GKE node runs there by definition."""
+    instance = known(facts.instance)
+    if instance is not None and instance.product:
+        value = Answer.YES if instance.product == GOOGLE_PRODUCT else Answer.NO
+        findings = (found(f"the firmware's product name is {instance.product}", instance.evidence[0]),)
+        return Decision(value=value, findings=findings)
+    if (instance is not None and instance.cloud == "gce") or gke is Answer.YES:
+        return Decision(value=Answer.YES)
+    return Decision(value=Answer.UNKNOWN, open=short("no firmware product name was seen", "/sys/class/dmi/id/product_name"))
+
+
+def _strong_yes(facts: Facts, kubelet: Kubelet | None) -> list[Finding | None]:
+    if kubelet is None or not kubelet.running:
+        return []
+    label = next((name for name in kubelet.labels if name.startswith(LABEL_PREFIX)), "")
+    by_label = found(f"the kubelet has the label {label}", kubelet.flag_evidence("node-labels")[0]) if label else None
+    by_version = None
+    if "-gke." in kubelet.version and not (_elsewhere(facts) and not label):
+        by_version = found(f"the kubelet's version is {kubelet.version}", kubelet.flag_evidence("version")[0])
+    return [by_version, by_label]
+
+
+def _elsewhere(facts: Facts) -> bool:
+    """Tell hardware that is not Google's: GKE on premises has the version suffix too, and other meanings of image names."""
+    instance = known(facts.instance)
+    return instance is not None and instance.product not in {"", GOOGLE_PRODUCT}
+
+
+def _strong_no(facts: Facts, kubelet: Kubelet | None, family: OsFamily) -> list[Finding | None]:
+    return [_other_system(facts, family), _other_kubelet(facts, kubelet), _other_kernel(facts, family), _no_binds(facts, family)]
+
+
+def _other_system(facts: Facts, family: OsFamily) -> Finding | None:
+    release, lsb = known(facts.os_release), known(facts.lsb_release)
+    if family is not OsFamily.OTHER:
+        return None
+    says = "GKE's Linux node images are Container-Optimized OS and Ubuntu; this is neither"
+    if release is not None:
+        return found(says, release.evidence("ID"))
+    return found(says, next(iter(lsb.lines.values()))) if lsb is not None else None
+
+
+def _other_kubelet(facts: Facts, kubelet: Kubelet | None) -> Finding | None:
+    if kubelet is None or not kubelet.running:
+        return None
+    if kubelet.version and "-gke." not in kubelet.version:
+        return found(f"the kubelet's version {kubelet.version} is not GKE's", kubelet.flag_evidence("version")[0])
+    if kubelet.version:
+        says = "a GKE kubelet on hardware that is not Compute Engine's: GKE on premises"
+        return found(says, kubelet.evidence[0]) if _elsewhere(facts) else None
+    return found("the running kubelet has none of the labels that GKE gives", kubelet.evidence[0])
+
+
+def _other_kernel(facts: Facts, family: OsFamily) -> Finding | None:
+    kernel = known(facts.kernel)
+    flavour = _FLAVOUR.fullmatch(kernel.release) if kernel is not None and family is OsFamily.UBUNTU else None
+    if kernel is None or flavour is None or flavour[2] == "gke":
+        return None
+    if flavour[2] == "gcp" and int(flavour[1]) < _FIRST_MAJOR_WITHOUT_GCP:
+        return None
+    return found(f"the kernel {kernel.release} is not the one of GKE's Ubuntu images", kernel.evidence)
+
+
+def _no_binds(facts: Facts, family: OsFamily) -> Finding | None:
+    """Every GKE node with COS has executable binds that a plain COS machine lacks; a whole table without them says no."""
+    mounts = known(facts.mounts)
+    if mounts is None or not mounts.complete or family is not OsFamily.COS:
+        return None
+    if any(mounts.at(path) is not None for path in (*_BINDS, "/var/lib/kubelet")):
+        return None
+    root = mounts.at("/")
+    return found("none of GKE's mounts is there (/home/kubernetes/bin, /var/lib/kubelet)", root.evidence) if root else None
+
+
+def _weak_yes(facts: Facts) -> list[Finding | None]:
+    return [*_bound(facts), _kubelet_bind(facts), *_disks(facts), *_containerd(facts), *_names(facts), *_package(facts)]
+
+
+def _bound(facts: Facts) -> list[Finding]:
+    mounts, partitions = known(facts.mounts), known(facts.partitions)
+    table = mounts.mounts if mounts is not None else ()
+    findings = []
+    for path in _BINDS:
+        evidence = next((mount.evidence for mount in table if mount.target.startswith(path)), None)
+        devices = partitions.devices if partitions is not None else ()
+        listed = next((d.evidence for d in devices if any(t.startswith(path) for t in d.targets)), None)
+        at = evidence or listed
+        if at is not None:
+            findings.append(found(f"{path} is a mount of its own", at))
+    return findings
+
+
+def _kubelet_bind(facts: Facts) -> Finding | None:
+    mounts, partitions = known(facts.mounts), known(facts.partitions)
+    mount = mounts.at("/var/lib/kubelet") if mounts is not None else None
+    if mount is not None and mount.options_known and mount.executable and mount.suid and mount.devices:
+        return found("/var/lib/kubelet is bound with exec, suid and dev", mount.evidence)
+    for device in partitions.devices if partitions is not None else ():
+        if "/var/lib/kubelet" in device.targets:
+            return found("/var/lib/kubelet is a mount of its own", device.evidence)
+    return None
+
+
+def _disks(facts: Facts) -> list[Finding]:
+    """Find a disk that GKE's own provisioner named; the cluster's name and its prefix stand in it, so it counts twice."""
+    mounts = known(facts.mounts)
+    for mount in mounts.mounts if mounts is not None else ():
+        if _DISK.search(mount.target):
+            return [
+                found("a volume's disk has the name that GKE's provisioner gives", mount.evidence),
+                found("a kubelet with in-tree or CSI Persistent Disks has mounted it", mount.evidence),
+            ]
+    return []
+
+
+def _containerd(facts: Facts) -> list[Finding]:
+    config = known(facts.containerd_config)
+    if config is None or not config.lines:
+        return []
+    findings = []
+    for key in ("bin_dir", "bin_dirs"):
+        if config.cni_bin_dir == _BIN and key in config.lines:
+            findings.append(found("containerd looks for CNI plugins in /home/kubernetes/bin", config.lines[key]))
+    for key in ("sandbox_image", "sandbox"):
+        if ("gke.gcr.io" in config.sandbox_image or "/gke-release/" in config.sandbox_image) and key in config.lines:
+            findings.append(found("containerd's sandbox image is GKE's", config.lines[key]))
+    return findings
+
+
+def _names(facts: Facts) -> list[Finding]:
+    kernel, hostname = known(facts.kernel), known(facts.hostname)
+    findings = []
+    if kernel is not None and kernel.release.endswith("-gke"):
+        findings.append(found(f"the kernel is {kernel.release}", kernel.evidence))
+    if hostname is not None and hostname.name.startswith(("gke-", "gk3-")):
+        findings.append(found(f"the host name is {hostname.name}", hostname.evidence))
+    return findings
+
+
+def _package(facts: Facts) -> list[Finding]:
+    packages = known(facts.packages)
+    named = packages.installed if packages is not None else ()
+    return [
+        found(f"the package {package.name} {package.version} is built for GKE", package.evidence)
+        for package in named
+        if "~gke" in package.version
+    ]
+
+
+def kubelet_release(kubelet: Kubelet | None) -> tuple[int, int] | None:
+    """Give the kubelet's major and minor version, where it is known."""
+    parsed = parse_version(kubelet.version) if kubelet is not None and kubelet.version else None
+    return (parsed[0], parsed[1]) if parsed is not None else None

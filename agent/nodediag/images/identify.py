@@ -1,0 +1,62 @@
+"""The decision steps in their order: the node's own view first, then system, GKE, runtime, and whether all that agrees."""
+
+from typing import Final
+
+from nodediag.facts.fact import need
+from nodediag.facts.snapshot import Facts
+from nodediag.images import contradictions, family, gke, runtime
+from nodediag.model.image import Answer, Contradiction, Image, ImageType, OsFamily, RuntimeName
+from nodediag.model.reason import Code, Reason
+
+_TYPES: Final = {
+    (OsFamily.COS, RuntimeName.CONTAINERD): ImageType.COS_CONTAINERD,
+    (OsFamily.COS, RuntimeName.DOCKER): ImageType.COS,
+    (OsFamily.UBUNTU, RuntimeName.CONTAINERD): ImageType.UBUNTU_CONTAINERD,
+    (OsFamily.UBUNTU, RuntimeName.DOCKER): ImageType.UBUNTU,
+}
+
+
+def identify(facts: Facts) -> Image:
+    """Decide which image the node runs."""
+    view = need(facts.host_view)
+    if view.elsewhere is not None:
+        fields = ("os_family", "gke", "gce", "runtime", "image_type")
+        return Image(open=dict.fromkeys(fields, view.elsewhere))
+    system = family.decide(facts)
+    on_gke = gke.decide(facts, system.value)
+    on_gce = gke.decide_gce(facts, on_gke.value)
+    runs = runtime.decide(facts)
+    against = contradictions.find(facts, system.value, on_gke.value, runs.value)
+    steps = {"os_family": system, "gke": on_gke, "gce": on_gce, "runtime": runs}
+    reasons = {name: step.open for name, step in steps.items() if step.open is not None}
+    image_type = _image_type(system.value, on_gke.value, runs.value) if not against else ImageType.UNKNOWN
+    if image_type is ImageType.UNKNOWN:
+        reasons["image_type"] = _why_open(against, reasons)
+    return Image(
+        os_family=system.value,
+        gke=on_gke.value,
+        gce=on_gce.value,
+        runtime=runs.value,
+        image_type=image_type,
+        findings={name: step.findings for name, step in steps.items() if step.findings},
+        contradictions=against,
+        open=reasons,
+    )
+
+
+def _image_type(system: OsFamily, on_gke: Answer, runs: RuntimeName) -> ImageType:
+    if system is OsFamily.OTHER or on_gke is Answer.NO:
+        return ImageType.NONE
+    if on_gke is Answer.YES:
+        return _TYPES.get((system, runs), ImageType.UNKNOWN)
+    return ImageType.UNKNOWN
+
+
+def _why_open(against: tuple[Contradiction, ...], reasons: dict[str, Reason]) -> Reason:
+    if against:
+        detail = "the evidence contradicts itself: " + "; ".join(one.says for one in against)
+        return Reason(code=Code.UNPARSABLE, detail=detail, needs="a look at what was changed on the node")
+    for field in ("os_family", "gke", "runtime"):
+        if field in reasons:
+            return reasons[field]
+    return Reason(code=Code.UNSUPPORTED, detail="GKE has no image with this system and this runtime")

@@ -1,0 +1,66 @@
+"""Which container runtime: the endpoint of the running kubelet, and nothing else.
+
+Binaries, services, groups, /var/lib/docker and the conditions of node-problem-detector exist on nodes of either kind.
+"""
+
+from typing import Final
+
+from nodediag.facts.fact import Unknown
+from nodediag.facts.kubelet import EndpointFrom, Kubelet
+from nodediag.facts.snapshot import Facts
+from nodediag.images.decision import Decision, found, short
+from nodediag.images.gke import kubelet_release
+from nodediag.model.image import RuntimeName
+from nodediag.model.reason import Code, Reason
+
+NO_DOCKERSHIM: Final = (1, 24)  # Kubernetes removed dockershim
+DEFAULT_CONTAINERD: Final = (1, 27)  # since when the kubelet's default endpoint is containerd's socket
+_BY_WORD: Final = (
+    ("cri-dockerd", RuntimeName.DOCKER), ("dockershim", RuntimeName.DOCKER), ("docker.sock", RuntimeName.DOCKER),
+    ("containerd", RuntimeName.CONTAINERD), ("crio", RuntimeName.CRI_O), ("cri-o", RuntimeName.CRI_O),
+)  # fmt: skip
+
+
+def decide(facts: Facts) -> Decision[RuntimeName]:
+    """Decide from the kubelet's flags and file; short of that it stays open."""
+    match facts.kubelet:
+        case Unknown(reason):
+            return Decision(value=RuntimeName.UNKNOWN, open=reason)
+        case _:
+            kubelet = facts.kubelet.value
+    if not kubelet.running:
+        detail = "no kubelet runs, so nothing uses a container runtime for Kubernetes"
+        return Decision(value=RuntimeName.NONE, open=Reason(code=Code.ABSENT, detail=detail))
+    if kubelet.endpoint:
+        return _by_endpoint(kubelet)
+    return _by_default(kubelet)
+
+
+def _by_endpoint(kubelet: Kubelet) -> Decision[RuntimeName]:
+    name = next((name for word, name in _BY_WORD if word in kubelet.endpoint), RuntimeName.UNKNOWN)
+    by_flag = kubelet.endpoint_from is EndpointFrom.FLAG
+    evidence = kubelet.flag_evidence("container-runtime-endpoint")[0] if by_flag else kubelet.evidence[-1]
+    finding = found(f"the kubelet's runtime endpoint is {kubelet.endpoint}", evidence)
+    if name is RuntimeName.UNKNOWN:
+        reason = Reason(code=Code.UNSUPPORTED, detail=f"{kubelet.endpoint} is no runtime's endpoint that we know")
+        return Decision(value=name, findings=(finding,), open=reason)
+    return Decision(value=name, findings=(finding,))
+
+
+def _by_default(kubelet: Kubelet) -> Decision[RuntimeName]:
+    release = kubelet_release(kubelet)
+    evidence = kubelet.evidence[0]
+    if kubelet.flags.get("container-runtime") == "docker":
+        finding = found("the kubelet was started with --container-runtime=docker", evidence)
+        return Decision(value=RuntimeName.DOCKER, findings=(finding,))
+    if kubelet.endpoint_from is EndpointFrom.UNREAD and (release is None or release >= NO_DOCKERSHIM):
+        reason = kubelet.config_reason or short("the kubelet's configuration was not read", kubelet.config_path)
+        return Decision(value=RuntimeName.UNKNOWN, open=reason)
+    if release is not None and release < NO_DOCKERSHIM and kubelet.flags.get("container-runtime") != "remote":
+        finding = found(f"a kubelet {kubelet.version} without an endpoint uses its built-in dockershim", evidence)
+        return Decision(value=RuntimeName.DOCKER, findings=(finding,))
+    if release is not None and release >= DEFAULT_CONTAINERD:
+        finding = found(f"a kubelet {kubelet.version} without an endpoint uses containerd's socket", evidence)
+        return Decision(value=RuntimeName.CONTAINERD, findings=(finding,))
+    detail = "the kubelet names no runtime endpoint, and what it does then depends on its version, which is not known"
+    return Decision(value=RuntimeName.UNKNOWN, open=short(detail, "the kubelet's version"))

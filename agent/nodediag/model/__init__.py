@@ -1,0 +1,1 @@
+"""The nouns: what crosses a door between two rooms. Imports nothing of ours."""

@@ -1,0 +1,37 @@
+"""Where on the node a datum was read. Paths are the node's own, never with the prefix under which we see them."""
+
+import msgspec
+
+
+class FileEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="file"):
+    """A line of a file; `line` counts from 1, 0 means the file as a whole."""
+
+    path: str
+    line: int
+    text: str
+
+
+class PathEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="path"):
+    """What stands at a path: its type, its mode in octal, and where a link points."""
+
+    path: str
+    type: str
+    mode: str = ""
+    target: str = ""
+
+
+class ProcessEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="process"):
+    """A running process, and the part of its command line that matters."""
+
+    pid: int
+    name: str
+    text: str
+
+
+class UnameEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="uname"):
+    """What uname(2) answered."""
+
+    text: str
+
+
+Evidence = FileEvidence | PathEvidence | ProcessEvidence | UnameEvidence

@@ -1,0 +1,22 @@
+"""What the options of a run ask for, as far as the diagnosis itself must know."""
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """`only` and `skip` hold check ids or prefixes of them; an empty `only` selects all. Without logs, theirs are out."""
+
+    logs: bool = False
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def selects(self, check_id: str) -> bool:
+        """Tell whether a check is wanted: an id, or a prefix of whole parts such as `mounts`."""
+        if not self.logs and _covers("logs", check_id):
+            return False
+        named = not self.only or any(_covers(entry, check_id) for entry in self.only)
+        return named and not any(_covers(entry, check_id) for entry in self.skip)
+
+
+def _covers(entry: str, check_id: str) -> bool:
+    return check_id == entry or check_id.startswith(entry + ".")

@@ -1,0 +1,1 @@
+"""What should be: an image's promises, as data with a reason and a source for each."""

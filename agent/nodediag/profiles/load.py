@@ -1,0 +1,108 @@
+"""TOML to profiles. Every error names the file, the key, what was found and what was wanted."""
+
+import hashlib
+from functools import reduce
+from importlib import resources
+from typing import Final
+
+import msgspec
+
+from nodediag.errors import ProfileError
+from nodediag.profiles.profile import Profile, ProfileFile
+
+BASE: Final = "linux"
+_DEEPEST: Final = 8
+
+
+def builtin() -> dict[str, str]:
+    """Give the texts of the profiles that come with this release, by file name."""
+    folder = resources.files("nodediag.profiles").joinpath("data")
+    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")}
+
+
+def parse(file: str, text: str) -> ProfileFile:
+    """Decode one profile; raises ProfileError."""
+    try:
+        return msgspec.toml.decode(text, type=ProfileFile)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$")
+        raise ProfileError(file, place.strip(".`") or "(top)", said) from error
+    except msgspec.DecodeError as error:
+        raise ProfileError(file, "", f"not TOML: {error}") from error
+
+
+class Catalogue:
+    """All profiles at hand, by name. A file given later with the name of an earlier one takes its place."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._files: dict[str, tuple[str, ProfileFile]] = {}
+        for file, text in sorted(texts.items()):
+            self.add(file, text)
+        self.digest = hashlib.sha256("".join(texts[file] for file in sorted(texts)).encode()).hexdigest()
+
+    def add(self, file: str, text: str) -> str:
+        """Add one file and give the profile's name."""
+        parsed = parse(file, text)
+        self._files[parsed.name] = (file, parsed)
+        return parsed.name
+
+    def names(self) -> tuple[str, ...]:
+        """Give all names, sorted."""
+        return tuple(sorted(self._files))
+
+    def get(self, name: str) -> Profile:
+        """Resolve a profile with all it extends; raises ProfileError."""
+        chain = self._chain(name)
+        laid = reduce(_laid, (profile for _, profile in reversed(chain)))
+        digest = hashlib.sha256(b"".join(msgspec.json.encode(profile) for _, profile in chain)).hexdigest()
+        return Profile(
+            name=laid.name,
+            version=laid.version,
+            date=laid.date,
+            document=laid.document,
+            source=laid.source,
+            digest=digest[:16],
+            match=laid.match,
+            essential=laid.essential,
+            severity=laid.severity,
+            paths=laid.paths,
+            expected_mounts=laid.expected_mounts,
+            root=laid.root,
+            cgroup=laid.cgroup,
+            kubelet=laid.kubelet,
+        )
+
+    def all(self) -> tuple[Profile, ...]:
+        """Resolve every profile."""
+        return tuple(self.get(name) for name in self.names())
+
+    def _chain(self, name: str) -> list[tuple[str, ProfileFile]]:
+        chain: list[tuple[str, ProfileFile]] = []
+        wanted, asker = name, ("", "")
+        while wanted:
+            if wanted not in self._files:
+                known = ", ".join(self.names())
+                raise ProfileError(asker[0] or wanted, asker[1], f"there is no profile {wanted!r}; there are {known}")
+            if any(profile.name == wanted for _, profile in chain) or len(chain) >= _DEEPEST:
+                raise ProfileError(asker[0], "extends", f"{wanted!r} extends itself, or the chain is too long")
+            chain.append(self._files[wanted])
+            asker = (chain[-1][0], "extends")
+            wanted = chain[-1][1].extends
+        if chain[-1][1].name != BASE:
+            raise ProfileError(chain[-1][0], "extends", f"the chain ends at {chain[-1][1].name!r}, wanted {BASE!r}")
+        return chain
+
+
+def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
+    """Lay one profile over another: tables merge key by key, lists add up, single values are replaced."""
+    paths = {path: rule for path, rule in under.paths.items() if path not in over.without}
+    return msgspec.structs.replace(
+        over,
+        essential=tuple(dict.fromkeys((*under.essential, *over.essential))),
+        severity={**under.severity, **over.severity},
+        paths={**paths, **over.paths},
+        expected_mounts=(*under.expected_mounts, *over.expected_mounts),
+        root=under.root if over.root is msgspec.UNSET else over.root,
+        cgroup=(*under.cgroup, *over.cgroup),
+        kubelet=under.kubelet if over.kubelet is msgspec.UNSET else over.kubelet,
+    )

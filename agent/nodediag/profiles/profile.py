@@ -1,0 +1,121 @@
+"""The sections of a profile. A file is decoded into `ProfileFile`; what it extends is laid under it to give `Profile`."""
+
+from enum import StrEnum
+
+import msgspec
+
+from nodediag.model.image import Answer, ImageType, OsFamily
+from nodediag.model.outcome import Severity
+
+
+class Persistence(StrEnum):
+    """Whether what is written at a path is there after a reboot."""
+
+    STATEFUL = "stateful"
+    STATELESS = "stateless"
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which image a profile is for; the profile whose every key agrees, with the most keys, is taken."""
+
+    image_type: ImageType | msgspec.UnsetType = msgspec.UNSET
+    os_family: OsFamily | msgspec.UnsetType = msgspec.UNSET
+    gke: Answer | msgspec.UnsetType = msgspec.UNSET
+
+
+class PathRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must hold at a path, judged on the options that are in effect there. A key left out asks nothing."""
+
+    writable: bool | msgspec.UnsetType = msgspec.UNSET
+    executable: bool | msgspec.UnsetType = msgspec.UNSET
+    suid: bool | msgspec.UnsetType = msgspec.UNSET
+    devices: bool | msgspec.UnsetType = msgspec.UNSET
+    persistence: Persistence | msgspec.UnsetType = msgspec.UNSET
+    on: str = ""  # another path: both must lie on one file system
+    optional: bool = False  # judged only where it is a mount of its own
+    severity: Severity | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    document: str = ""
+    departs: str = ""
+    remedy: str = ""
+
+
+class ExpectedMounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mounts that may be there beyond the layout; in `paths` a `*` stands for anything, slashes too."""
+
+    paths: tuple[str, ...]
+    why: str
+    source: str
+
+
+class RootRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The verified root: the device-mapper device, and the partitions that may stand below it."""
+
+    verity: str
+    slots: tuple[str, ...]
+    slot_numbers: tuple[int, ...]
+    why: str
+    source: str
+    document: str = ""
+    remedy: str = ""
+
+
+class CgroupRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which cgroup version fits which releases of the image, by VERSION_ID, both ends included."""
+
+    version: int
+    since: str = ""
+    until: str = ""
+    why: str
+    source: str
+    remedy: str = ""
+
+
+class KubeletRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether a node of this image must run a kubelet, or only where there are signs of one."""
+
+    always: bool
+    why: str
+    source: str
+    remedy: str = ""
+
+
+class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile as it is written; see the files in data/ for what each key is for."""
+
+    name: str
+    version: str
+    date: str
+    document: str
+    source: str
+    extends: str = ""
+    match: Match | msgspec.UnsetType = msgspec.UNSET
+    essential: tuple[str, ...] = ()
+    severity: dict[str, Severity] = {}
+    without: tuple[str, ...] = ()
+    paths: dict[str, PathRule] = {}
+    expected_mounts: tuple[ExpectedMounts, ...] = ()
+    root: RootRule | msgspec.UnsetType = msgspec.UNSET
+    cgroup: tuple[CgroupRule, ...] = ()
+    kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile with all it extends laid under it; `names` has for each key the file it comes from."""
+
+    name: str
+    version: str
+    date: str
+    document: str
+    source: str
+    digest: str
+    fits: bool = True  # false for the base profile where no image profile fits
+    match: Match | msgspec.UnsetType = msgspec.UNSET
+    essential: tuple[str, ...] = ()
+    severity: dict[str, Severity] = {}
+    paths: dict[str, PathRule] = {}
+    expected_mounts: tuple[ExpectedMounts, ...] = ()
+    root: RootRule | msgspec.UnsetType = msgspec.UNSET
+    cgroup: tuple[CgroupRule, ...] = ()
+    kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET

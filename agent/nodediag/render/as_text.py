@@ -1,0 +1,170 @@
+"""The report for a person: the verdict and why, then what is wrong and what to do, then what could not be seen."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
+from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
+from nodediag.model.report import Report
+from nodediag.render.visible import visible
+
+WIDTH: Final = 80
+_EVIDENCE_SHOWN: Final = 3
+_TEXT_SHOWN: Final = 240
+_PROBLEMS_SHOWN: Final = 10
+_BLIND_SHOWN: Final = 20
+_COLOURS: Final = {
+    Verdict.HEALTHY: "bold green",
+    Verdict.DEGRADED: "bold yellow",
+    Verdict.UNHEALTHY: "bold red",
+    Verdict.UNKNOWN: "bold magenta",
+}
+_SEVERITY_COLOURS: Final = {Severity.CRITICAL: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "cyan"}
+_FAMILIES: Final = {
+    OsFamily.COS: "Container-Optimized OS",
+    OsFamily.UBUNTU: "Ubuntu",
+    OsFamily.WINDOWS: "Windows Server",
+    OsFamily.UNKNOWN: "an unknown system",
+}
+
+
+def render(report: Report[Facts], *, colour: bool) -> bytes:
+    """Give the report as lines of at most 80 columns."""
+    out = StringIO()
+    console = Console(
+        file=out, width=WIDTH, force_terminal=colour, no_color=not colour, color_system="standard" if colour else None,
+        highlight=False, markup=False, emoji=False, legacy_windows=False,
+    )  # fmt: skip
+    for block in _blocks(report):
+        console.print(block, soft_wrap=False)
+    lines = (line.rstrip() for line in out.getvalue().split("\n"))
+    return ("\n".join(lines).rstrip("\n") + "\n").encode("utf-8", "backslashreplace")
+
+
+def _blocks(report: Report[Facts]) -> Iterator[Text | Padding]:
+    yield _first_line(report)
+    yield Padding(Text(visible(_about(report))), (0, 0, 0, 2))
+    yield Padding(Text(visible(_judged(report))), (0, 0, 1, 2))
+    problems = [(check, problem) for check in report.checks for problem in check.problems]
+    order = list(Severity)
+    for check, problem in sorted(problems, key=lambda pair: order.index(pair[1].severity))[:_PROBLEMS_SHOWN]:
+        yield from _problem(check, problem)
+    left = sum(_total(check) for check in report.checks) - min(len(problems), _PROBLEMS_SHOWN)
+    if left > 0:
+        yield Text(f"{left} more; `--format json` has them\n")
+    yield from _unseen(report)
+    yield Text(_closing(report))
+
+
+def _first_line(report: Report[Facts]) -> Text:
+    line = Text(report.verdict.value.upper(), style=_COLOURS[report.verdict])
+    because = ", ".join(report.verdict_because)
+    match report.verdict:
+        case Verdict.HEALTHY:
+            line.append(": nothing that was looked at is wrong", style="bold")
+        case Verdict.UNKNOWN:
+            line.append(f": what decides could not be seen ({because})", style="bold")
+        case Verdict.DEGRADED | Verdict.UNHEALTHY:
+            line.append(f": {because}", style="bold")
+    return line
+
+
+def _about(report: Report[Facts]) -> str:
+    """Say in one sentence what this machine is."""
+    node, view = report.node, report.view
+    system = node.os.name if node.os.name not in {"unknown", "none"} else _FAMILIES.get(node.os.family, node.os.id)
+    build = "" if node.os.build in {"unknown", "none"} else f" {node.os.milestone} ({node.os.build})"
+    name = node.name if node.name not in {"unknown", "none"} else node.hostname
+    where = f"{system}{build}" + (f" on {name}" if name != "unknown" else "")
+    kernel = f", kernel {node.kernel.release}" if node.kernel.release != "unknown" else ""
+    return f"{where}{kernel}; seen from {view.origin.value} at {view.root} as uid {view.uid}"
+
+
+def _judged(report: Report[Facts]) -> str:
+    """Say which image this is taken for, and by which profile it was judged."""
+    node = report.node
+    match node.image_type:
+        case ImageType.NONE:
+            what = "No GKE node image"
+        case ImageType.UNKNOWN:
+            what = "Which GKE node image this is could not be told" if node.platform.gke is Answer.YES else _undecided(report)
+        case _:
+            what = f"GKE node image {node.image_type.value}"
+    if node.runtime.name is RuntimeName.NONE:
+        what += ", no kubelet runs here"
+    if report.profile is msgspec.UNSET:
+        return f"{what}; no image profile fits, so the base profile judges."
+    return f"{what}; judged by the profile {report.profile.name} of {report.profile.date}."
+
+
+def _undecided(report: Report[Facts]) -> str:
+    on_gke = "on GKE or not" if report.node.platform.gke is Answer.UNKNOWN else "and its image"
+    return f"Not enough was seen to tell the image ({on_gke} is open)"
+
+
+def _problem(check: CheckResult, problem: Problem) -> Iterator[Text | Padding]:
+    head = Text(problem.severity.value.upper(), style=_SEVERITY_COLOURS[problem.severity])
+    head.append(f"  {check.id}", style="bold")
+    yield head
+    yield _indented(problem.message)
+    if problem.requirement is not msgspec.UNSET:
+        rule = problem.requirement
+        row = f", row {rule.document} of the document" if rule.document else ""
+        yield _indented(f"expected: {problem.expected}, by {rule.profile} {rule.key}{row}")
+        yield _indented(f"why: {rule.why}")
+    if problem.remedy:
+        yield _indented(f"do: {problem.remedy}")
+    for evidence in problem.evidence[:_EVIDENCE_SHOWN]:
+        yield _indented(_told(evidence), style="dim")
+    yield Text("")
+
+
+def _told(evidence: Evidence) -> str:
+    match evidence:
+        case FileEvidence(path=path, line=line, text=text):
+            return f"{path}{f':{line}' if line else ''}: {text[:_TEXT_SHOWN]}"
+        case PathEvidence(path=path, type=kind):
+            return f"{path}: {kind}"
+        case ProcessEvidence(pid=pid, name=name, text=text):
+            return f"process {pid} ({name}): {text[:_TEXT_SHOWN]}"
+        case UnameEvidence(text=text):
+            return f"uname: {text[:_TEXT_SHOWN]}"
+
+
+def _unseen(report: Report[Facts]) -> Iterator[Text | Padding]:
+    open_checks = [check for check in report.checks if check.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
+    spots = report.view.blind_spots
+    if not open_checks and not spots:
+        return
+    yield Text("Could not be seen", style="bold")
+    for spot in spots[:_BLIND_SHOWN]:
+        needs = f"; needs {spot.reason.needs}" if spot.reason.needs else ""
+        yield _indented(f"{spot.what}: {spot.reason.detail} ({spot.reason.code.value}){needs}")
+    if len(spots) > _BLIND_SHOWN:
+        yield _indented(f"and {len(spots) - _BLIND_SHOWN} more; `--format json` has them")
+    for check in open_checks:
+        why = check.reason.detail if check.reason is not msgspec.UNSET else ""
+        yield _indented(f"so {check.id} is {check.outcome.value}: {why}")
+    yield Text("")
+
+
+def _closing(report: Report[Facts]) -> str:
+    counts = report.counts.outcomes
+    said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return f"{sum(counts.values())} checks: {said}. `nodediag explain ID` tells more of one."
+
+
+def _indented(text: str, style: str = "") -> Padding:
+    return Padding(Text(visible(text), style=style), (0, 0, 0, 2))
+
+
+def _total(check: CheckResult) -> int:
+    return check.problems_total if isinstance(check.problems_total, int) else len(check.problems)
