@@ -93,7 +93,9 @@ def check_selection(request: Request) -> None:
     for entry in (*request.only, *request.skip):
         if not any(Request(logs=True, only=(entry,)).selects(check.id) for check in CHECKS):
             groups = sorted({check.id.partition(".")[0] for check in CHECKS})
-            raise UsageError(f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}")
+            raise UsageError(
+                f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}"
+            )
 
 
 class _Clock:
@@ -119,7 +121,7 @@ def _counts(results: tuple[CheckResult, ...]) -> Counts:
 
 
 def _blind_spots(host: Host, facts: Facts) -> tuple[BlindSpot, ...]:
-    """Join what facts lack with what single paths refused; a path that a fact's reason already names is not repeated."""
+    """Join what facts lack with what single paths refused; a path whose reason a fact already gives is not repeated."""
     named = facts.blind_spots()
     view = known(facts.host_view)
     whole = () if view is None or view.elsewhere is None else (BlindSpot(what="the node", reason=view.elsewhere),)

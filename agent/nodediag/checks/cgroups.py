@@ -19,7 +19,7 @@ _ASKED_V1: Final = frozenset({"0", "false", "no", "off"})
     needs="PID 1's mount table and os-release",
 )
 def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
-    """Kubelet, runtime and agents are set up for one version; under the other, limits are not kept or pods do not start."""
+    """Kubelet, runtime and agents are set up for one version; under the other, limits do not hold."""
     if not profile.cgroup:
         raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
     cgroups = need(facts.cgroups)
@@ -34,7 +34,7 @@ def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
         yield Problem(
             severity=Severity.WARNING,
             subject=Subject("cgroup", "version"),
-            message=f"the node has cgroup version {cgroups.version} ({cgroups.mode.value}); its image, release {release},"
+            message=f"the node has cgroup version {cgroups.version} ({cgroups.mode.value}); its release, {release},"
             f" {'was told on the kernel command line to use' if wanted != rule.version else 'starts with'} {wanted}",
             expected=f"v{wanted}",
             observed=f"v{cgroups.version} ({cgroups.mode.value})",

@@ -55,8 +55,7 @@ def run(one: Check, facts: Facts, profile: Profile, request: Request) -> CheckRe
         return _ended(one, Outcome.NOT_SELECTED, Reason(code=Code.NOT_ASKED, detail=_UNSELECTED))
     problems: list[Problem] = []
     try:
-        for problem in one.judge(facts, profile):
-            problems.append(_finished(problem, one, profile))
+        problems.extend(_finished(problem, one, profile) for problem in one.judge(facts, profile))
     except NotApplicableError as error:
         return _ended(one, Outcome.NOT_APPLICABLE, error.reason)
     except NotKnownError as error:
@@ -72,14 +71,12 @@ def run(one: Check, facts: Facts, profile: Profile, request: Request) -> CheckRe
 def requirement(profile: Profile, key: str, rule: PathRule) -> Requirement:
     """Give the line of a profile that a path's rule stands for."""
     why = f"{rule.why} ({rule.departs})" if rule.departs else rule.why
-    return Requirement(
-        profile=profile.name, key=f"paths.{key}", why=why, source=rule.source, document=rule.document
-    )
+    return Requirement(profile=profile.name, key=f"paths.{key}", why=why, source=rule.source, document=rule.document)
 
 
 def fingerprint(check_id: str, problem: Problem) -> str:
     """Name a problem so that it is the same in every run: by its check and its subject."""
-    text = "\0".join((check_id, problem.subject.kind, problem.subject.name))
+    text = f"{check_id}\0{problem.subject.kind}\0{problem.subject.name}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
 
 

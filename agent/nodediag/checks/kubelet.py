@@ -35,7 +35,11 @@ def running(facts: Facts, profile: Profile) -> Iterator[Problem]:
         )
 
 
-@check("runtime.identified", title="The kubelet's container runtime is known", needs=f"{_NEEDS}, the kubelet's --config file")
+@check(
+    "runtime.identified",
+    title="The kubelet's container runtime is known",
+    needs=f"{_NEEDS}, the kubelet's --config file",
+)
 def runtime_identified(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Which runtime a node uses decides what to look at; only the running kubelet's endpoint tells it."""
     kubelet = _expected(facts, profile)

@@ -68,7 +68,7 @@ def writable(facts: Facts, profile: Profile) -> Iterator[Problem]:
 
 @check("mounts.executable", title="Programs can be started where the image starts them, and nowhere else", needs=_NEEDS)
 def executable(facts: Facts, profile: Profile) -> Iterator[Problem]:
-    """noexec where it belongs keeps dropped files from being run; where it does not belong, containers die at start."""
+    """Noexec where it belongs keeps dropped files from being run; where it does not belong, containers die at start."""
     yield from _judge(facts, profile, profile.paths, (_EXECUTABLE,))
 
 
@@ -107,7 +107,7 @@ def stateful_partition(facts: Facts, profile: Profile) -> Iterator[Problem]:
         mount, home = _judged(facts, mounts, path, rule), mounts.at(rule.on)
         if mount is None or home is None:
             open_paths += [path] if not _excused(facts, mounts, path, rule) else []
-        elif _filesystem(mount) != _filesystem(home):
+        elif mount.device != home.device and mount.source != home.source:
             yield Problem(
                 severity=Severity.WARNING if rule.severity is msgspec.UNSET else rule.severity,
                 subject=Subject("path", path),
@@ -122,7 +122,7 @@ def stateful_partition(facts: Facts, profile: Profile) -> Iterator[Problem]:
 
 @check("mounts.unexpected", title="No mount opens what the layout keeps closed", needs=_NEEDS)
 def unexpected(facts: Facts, profile: Profile) -> Iterator[Problem]:
-    """A mount that somebody adds below a noexec path makes a place to start programs from; the path's own options stay."""
+    """A mount that somebody adds below a noexec path makes a place to start programs from."""
     mounts = need(facts.mounts)
     if "/" not in profile.paths or not profile.expected_mounts:
         raise NotApplicableError(f"the profile {profile.name} does not list the mounts of its image")
@@ -140,8 +140,8 @@ def unexpected(facts: Facts, profile: Profile) -> Iterator[Problem]:
             yield Problem(
                 severity=Severity.WARNING,
                 subject=Subject("path", mount.target),
-                message=f"{mount.target} is a mount of its own ({mount.fstype} on {mount.source}), {' and '.join(opened)}"
-                f" below {path}, which is not",
+                message=f"{mount.target} is a mount of its own ({mount.fstype} on {mount.source}),"
+                f" {' and '.join(opened)} below {path}, which is not",
                 expected=f"no such mount below {path}", observed=",".join(mount.options),
                 values={"source": mount.source, "fstype": mount.fstype, "options": mount.options},
                 requirement=requirement(profile, f"{path}.{'executable' if len(opened) == 1 else 'writable'}", rule),
@@ -220,7 +220,9 @@ def _misplaced(profile: Profile, path: str, rule: PathRule, mount: Mount) -> Pro
     stateful = rule.persistence is Persistence.STATEFUL
     default = Severity.CRITICAL if stateful else Severity.WARNING
     lies = f"{path} lies on {mount.fstype} ({mount.source})"
-    wanted = "what is written there must outlive a reboot" if stateful else "what is written there must be gone at reboot"
+    wanted = (
+        "what is written there must outlive a reboot" if stateful else "what is written there must be gone at reboot"
+    )
     return Problem(
         severity=default if rule.severity is msgspec.UNSET else rule.severity,
         subject=Subject("path", path),
@@ -230,11 +232,6 @@ def _misplaced(profile: Profile, path: str, rule: PathRule, mount: Mount) -> Pro
         requirement=requirement(profile, f"{path}.persistence", rule), remedy=rule.remedy,
         evidence=(mount.evidence,),
     )  # fmt: skip
-
-
-def _filesystem(mount: Mount) -> str:
-    """Name the file system below a mount: its device number, which every bind of it shares, or its source."""
-    return mount.device or mount.source.partition("[")[0]
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

@@ -6,16 +6,15 @@ from typing import Final
 import msgspec
 
 from nodediag.checks.check import Check, NotApplicableError, check
-from nodediag.facts.fact import NotKnownError, Unknown, known, need
-from nodediag.facts.mounts import Mount
+from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.fact import Fact, NotKnownError, Unknown, known, need
+from nodediag.facts.mounts import Mount, Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
 from nodediag.model.reason import Code, Reason
 from nodediag.profiles.profile import Profile, RootRule
-
-_VERITY_UUID: Final = "CRYPT-VERITY-"
 
 
 @check(
@@ -29,7 +28,7 @@ def root_verified(facts: Facts, profile: Profile) -> Iterator[Problem]:
     cmdline, root = known(facts.cmdline), _root(facts)
     partitions = known(facts.partitions)
     mapped = partitions.named(rule.verity) if partitions is not None else None
-    evidence = tuple(each for each in (cmdline and cmdline.evidence, root and root.evidence) if each is not None)
+    evidence = tuple(seen.evidence for seen in (cmdline, root) if seen is not None)
     if cmdline is not None and not any(device.name == rule.verity for device in cmdline.verity):
         yield _unverified(profile, rule, f"the kernel was started without a verity table for {rule.verity}", evidence)
         return
@@ -76,8 +75,8 @@ def root_slot(facts: Facts, profile: Profile) -> Iterator[Problem]:
 def active_slot(facts: Facts, partitions: Partitions, verity: str) -> tuple[BlockDevice, ...]:
     """Give the partitions the root stands on: below the mounted device, or that of the verity table's PARTUUID."""
     root, cmdline = _root(facts), known(facts.cmdline)
-    device = partitions.numbered(root.device) if root is not None and root.device else None
-    device = device or partitions.named(verity)
+    by_name = partitions.named(verity) if root is None or root.source == f"/dev/mapper/{verity}" else None
+    device = by_name or (partitions.numbered(root.device) if root is not None else None)
     if device is not None and (device.on or device.kind == "part"):
         return partitions.below(device)
     uuids = {made.part_uuid for made in cmdline.verity if made.name == verity} if cmdline is not None else set()
@@ -96,12 +95,12 @@ def _root(facts: Facts) -> Mount | None:
 
 
 def _elsewhere(root: Mount, rule: RootRule, mapped: BlockDevice | None) -> bool:
-    """Tell a root that is not the verity device. Old kernels name any root /dev/root, so the number decides first."""
+    """Tell a root that is not the verity device. Old kernels name any root /dev/root; then its number decides."""
+    if root.source == f"/dev/mapper/{rule.verity}":
+        return False
     if mapped is not None and mapped.device and root.device:
         return mapped.device != root.device
-    if root.source in {"/dev/root", "/dev/dm-0", f"/dev/mapper/{rule.verity}"}:
-        return False
-    return not (mapped is not None and mapped.dm_uuid.startswith(_VERITY_UUID) and root.device == mapped.device)
+    return root.source not in {"/dev/root", "/dev/dm-0"}
 
 
 def _unverified(profile: Profile, rule: RootRule, says: str, evidence: tuple[Evidence, ...]) -> Problem:
@@ -123,7 +122,7 @@ def _requirement(profile: Profile, rule: RootRule, key: str) -> Requirement:
     )
 
 
-def _reason(fact: object, path: str) -> Reason:
+def _reason(fact: Fact[Cmdline] | Fact[Mounts], path: str) -> Reason:
     if isinstance(fact, Unknown):
         return fact.reason
     return Reason(code=Code.NOT_CAPTURED, detail=f"{path} does not show it", needs=path)

@@ -45,7 +45,9 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
         _wait_for_turn(host, options.timeout)
     report = diagnose(host, catalogue, request, now, profile)
     if options.record is not None:
-        head = Head(version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root)
+        head = Head(
+            version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
+        )
         opened.recorder.save(options.record, head)
     return report
 

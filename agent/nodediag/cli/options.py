@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, ParamSpec
 
 import click
 import msgspec
@@ -14,20 +14,16 @@ from nodediag.errors import UsageError
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
-C = TypeVar("C", bound=Callable[..., object])
+P = ParamSpec("P")
 
 
-class Span(click.ParamType[float]):
-    """A span of time such as `60s`, `500ms` or `2m`, in seconds."""
-
-    name = "span"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Give seconds, or fail with what was wanted."""
-        match = _SPAN.fullmatch(str(value))
-        if match is None or float(match[1]) == 0:
-            self.fail(f"{value!r} is no span of time; wanted one such as 60s, 500ms or 2m", param, ctx)
-        return float(match[1]) * _SECONDS[match[2]]
+def span(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Give a span of time such as `60s`, `500ms` or `2m` in seconds, for click."""
+    match = _SPAN.fullmatch(value)
+    if match is None or float(match[1]) == 0:
+        wanted = f"{value!r} is no span of time; wanted one such as 60s, 500ms or 2m"
+        raise click.BadParameter(wanted, ctx=ctx, param=param)
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +43,14 @@ _NODE: Final = (
     click.option("--root", metavar="PATH", help="The node's root: a folder, or a recording. Default: found by itself."),
     click.option("--profile", metavar="NAME|FILE", help="Judge by this profile instead of the one that fits."),
     click.option("--data", metavar="DIR", help="Profiles newer than this release, in DIR/profiles/*.toml."),
-    click.option("--timeout", type=Span(), default="60s", show_default=True, help="How long the whole run may take."),
+    click.option(
+        "--timeout",
+        callback=span,
+        default="60s",
+        metavar="SPAN",
+        show_default=True,
+        help="How long the whole run may take.",
+    ),
     click.option("--record", metavar="DIR", help="Keep a recording of all that was read, in a new folder."),
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
@@ -55,14 +58,14 @@ _NODE: Final = (
 )
 
 
-def node_options(command: C) -> C:
+def node_options(command: Callable[P, int]) -> Callable[P, int]:
     """Give a verb the options that say which node, and how."""
     for option in reversed(_NODE):
         command = option(command)
     return command
 
 
-def output_option(command: C) -> C:
+def output_option(command: Callable[P, int]) -> Callable[P, int]:
     """Give a verb `-o`."""
     help_text = "Write there, whole or not at all, readable to its owner only. `-` is standard output."
     return click.option("-o", "--output", metavar="FILE", default="-", help=help_text)(command)
@@ -89,4 +92,4 @@ def is_terminal() -> bool:
 
 def now() -> datetime:
     """Give the time, once a run; all else is handed it."""
-    return datetime.now(UTC)
+    return datetime.now(UTC)  # noqa: TID251 - the one place

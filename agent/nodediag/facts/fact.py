@@ -41,7 +41,9 @@ class NotKnownError(NodediagError):
 class Collector(Protocol[T_co]):
     """A module of this room: what it collects, and the namespace on which the answer depends, if it does on one."""
 
-    NAMESPACE: Namespace | None
+    @property
+    def NAMESPACE(self) -> Namespace | None:  # noqa: N802 - a module's constant
+        """The namespace."""
 
     def collect(self, host: Host) -> T_co:
         """Read it; raises ReadError or ParseError."""

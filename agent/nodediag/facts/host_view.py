@@ -73,7 +73,7 @@ def _belonging(os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
     if isinstance(os_release, Known) and isinstance(cmdline, Known):
         named = os_release.value.id
         if named != "cos" and cmdline.value.boots_cos:
-            says = f"this is a container's own view, not the node's: the kernel was started as COS's, the files are {named}'s"
+            says = f"this is a container's own view, not the node's: a kernel started as COS's below files of {named}"
             return HostView(
                 node=Answer.NO, says=says, evidence=(os_release.value.evidence("ID"), cmdline.value.evidence)
             )

@@ -70,7 +70,7 @@ def _taint(host: Host) -> int | None:
 
 
 def _kept(host: Host, missing: ReadError) -> tuple[str, FileEvidence]:
-    """Find the release in the files a capture may hold: osrelease, version, or the name of the image that was booted."""
+    """Find the release in the files a capture may hold: osrelease, version, or the image that was booted."""
     for path in (_RELEASE_PATH, VERSION_PATH, "/proc/cmdline"):
         try:
             line = host.first_line(path)

@@ -59,7 +59,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def writable(self) -> bool:
-        """Whether it can be written: neither the mount nor its superblock is read-only, an overlay has an upper layer."""
+        """Whether it can be written: mount and superblock are not read-only, an overlay has an upper layer."""
         if self.fstype == "overlay" and not self.layer("upperdir") and self.super_options:
             return False
         return "ro" not in self.options and "ro" not in self.super_options

@@ -16,7 +16,7 @@ _SECTOR_BYTES: Final = 512  # sysfs counts in these whatever the device's own se
 
 
 class BlockDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk, a partition or a device-mapper device. What the node does not tell stays empty; a size of -1 is unknown."""
+    """A disk, partition or device-mapper device. What is not told stays empty; a size of -1 is unknown."""
 
     name: str
     kind: str  # disk, part, dm, loop, rom, or as lsblk(8) names it

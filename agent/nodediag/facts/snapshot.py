@@ -7,21 +7,51 @@ import msgspec
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
     boot as boot_,
+)
+from nodediag.facts import (
     cgroups as cgroups_,
+)
+from nodediag.facts import (
     cmdline as cmdline_,
+)
+from nodediag.facts import (
     host_view as host_view_,
+)
+from nodediag.facts import (
     hostname as hostname_,
+)
+from nodediag.facts import (
     instance as instance_,
+)
+from nodediag.facts import (
     kernel as kernel_,
+)
+from nodediag.facts import (
     kubelet as kubelet_,
+)
+from nodediag.facts import (
     lsb_release as lsb_release_,
+)
+from nodediag.facts import (
     machine as machine_,
+)
+from nodediag.facts import (
     mount_lists,
-    mounts as mounts_,
-    os_release as os_release_,
-    packages as packages_,
     partition_lists,
+)
+from nodediag.facts import (
+    mounts as mounts_,
+)
+from nodediag.facts import (
+    os_release as os_release_,
+)
+from nodediag.facts import (
+    packages as packages_,
+)
+from nodediag.facts import (
     partitions as partitions_,
+)
+from nodediag.facts import (
     runtime as runtime_,
 )
 from nodediag.facts.boot import Boot

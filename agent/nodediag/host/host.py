@@ -14,8 +14,8 @@ from nodediag.host.ask import (
     List,
     Lock,
     Locked,
-    NamespaceAnswer,
     Names,
+    NamespaceAnswer,
     Namespaces,
     PathStat,
     Processes,
@@ -41,7 +41,7 @@ R = TypeVar("R")
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of a file of the node, without its newline; bytes that are not UTF-8 stand as `\\xNN`."""
+    r"""A line of a file of the node, without its newline; bytes that are not UTF-8 stand as `\xNN`."""
 
     path: str
     number: int
@@ -82,7 +82,7 @@ class Host:
         return self._ask(Read(path, cap_bytes), Content).data
 
     def text(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> str:
-        """Give a file as text; bytes that are not UTF-8 become `\\xNN`."""
+        r"""Give a file as text; bytes that are not UTF-8 become `\xNN`."""
         return self.read(path, cap_bytes=cap_bytes).decode("utf-8", "backslashreplace")
 
     def lines(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> tuple[Line, ...]:
@@ -116,7 +116,7 @@ class Host:
         return self._ask(Processes(), ProcessList)
 
     def uname(self) -> UnameAnswer:
-        """Give uname(2)'s answer; its nodename depends on the UTS namespace."""
+        """Give the kernel's names for itself; the nodename depends on the UTS namespace."""
         return self._ask(Uname(), UnameAnswer)
 
     def namespaces(self) -> NamespaceAnswer:

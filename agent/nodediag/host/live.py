@@ -1,4 +1,4 @@
-"""Answers questions from a root directory of this machine. Any call here may block; it runs in a child, see sacrifice.py."""
+"""Answers from a root directory of this machine. Any call here may block; it runs in a child, see sacrifice.py."""
 
 import errno
 import fcntl
@@ -14,9 +14,9 @@ from nodediag.host.ask import (
     List,
     Lock,
     Locked,
-    NamespaceAnswer,
     Names,
     Namespace,
+    NamespaceAnswer,
     Namespaces,
     PathStat,
     PathType,
@@ -72,7 +72,7 @@ class LiveSource:
                 detail = f"{path}: a loop of symbolic links, or a link only the kernel can follow"
             return Failure(Reason(code=code, detail=detail, needs=_NEEDS.get(code, "")))
 
-    def _answer(self, ask: Ask) -> Reply:
+    def _answer(self, ask: Ask) -> Reply:  # noqa: PLR0911 - one for each question
         match ask:
             case Read(path, cap_bytes):
                 return self._read(path, cap_bytes)

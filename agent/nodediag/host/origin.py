@@ -1,11 +1,11 @@
-"""Which node is meant, and through what it is seen: this machine, a pod's or toolbox's view of it, a folder, a recording.
+"""Which node is meant, and through what it is seen: this machine, a pod, a toolbox, a folder, a recording.
 
 A folder named as a toolbox or pod would name it is believed only when it holds a mounted procfs whose PID 1 has other
 mounts than we have: an empty folder, a copy, or a bind mount of our own root never wins.
 """
 
 import os
-from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from nodediag.errors import UsageError
@@ -77,8 +77,7 @@ def _redacted(source: Source, origin: Origin, root: str, children: Sacrifice) ->
 
 
 def _children(root: str, budget_s: float) -> Sacrifice:
-    make: Callable[[], Source] = lambda: LiveSource(root)  # noqa: E731 - the child makes it, after the fork
-    return Sacrifice(make, budget_s=budget_s)
+    return Sacrifice(partial(LiveSource, root), budget_s=budget_s)
 
 
 def _shows_a_node(candidate: Source) -> bool:
@@ -89,7 +88,5 @@ def _shows_a_node(candidate: Source) -> bool:
         return False
     with open("/proc/self/mountinfo", "rb") as file:
         ours = file.read()
-    mounted = any(
-        line.split(b" ")[2] == procfs.device.encode() and b" - proc " in line for line in ours.splitlines()
-    )
+    mounted = any(line.split(b" ")[2] == procfs.device.encode() and b" - proc " in line for line in ours.splitlines())
     return mounted and theirs.data != ours

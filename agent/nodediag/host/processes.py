@@ -10,7 +10,7 @@ _ARGUMENTS_CAP: Final = 64 * 1024  # a process may carry megabytes; a GKE kubele
 
 def living(procfs: str) -> tuple[Process, ...]:
     """List the processes of a mounted procfs; one that ends meanwhile is left out."""
-    import psutil  # noqa: PLC0415, TID253 - only the child that lists processes pays for it
+    import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
 
     psutil.PROCFS_PATH = procfs
     found = []

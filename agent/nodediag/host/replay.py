@@ -1,6 +1,5 @@
 """Tells again what a recording holds: the same answers, the same failures; what was never asked is `not_captured`."""
 
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -21,7 +20,7 @@ class ReplaySource:
         self._files = files
         head, *lines = _answers(files, folder)
         try:
-            self.observed_at: datetime = msgspec.json.decode(head, type=Head).observed_at
+            self.observed_at = msgspec.json.decode(head, type=Head).observed_at
             decode = msgspec.json.Decoder(Told).decode
             told = [decode(line) for line in lines]
         except msgspec.MsgspecError as error:

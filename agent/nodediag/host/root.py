@@ -8,7 +8,7 @@ import ctypes
 import errno
 import os
 import stat
-from typing import Final
+from typing import ClassVar, Final
 
 _OPENAT2: Final = 437  # the same on every architecture, see openat2(2)
 _RESOLVE_IN_ROOT: Final = 0x10
@@ -18,7 +18,11 @@ _TRIES: Final = 32  # openat2 gives EAGAIN while something is renamed on the way
 
 
 class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+    _fields_: ClassVar = [  # type: ignore[mutable-override] # ctypes asks for this name
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
 
 
 class Root:
@@ -30,7 +34,7 @@ class Root:
         self._has_openat2 = True
 
     def open(self, path: str, flags: int) -> int:
-        """Open a path of the node and give the descriptor; raises OSError as open(2) would."""
+        """Give a descriptor for a path of the node; raises OSError as the system call does."""
         if self._has_openat2:
             try:
                 return self._openat2(path, flags | os.O_CLOEXEC)
@@ -56,7 +60,7 @@ class Root:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), path)
 
-    def walk(self, path: str, flags: int) -> int:
+    def walk(self, path: str, flags: int) -> int:  # noqa: C901 - one walk, read from top to bottom
         """Open a path link by link, by descriptors: an absolute link restarts at the root, `..` stops at it."""
         todo = _parts(path)
         above: list[int] = []

@@ -38,7 +38,7 @@ class Sacrifice:
         self._hung: set[str] = set()
         self._child: _Child | None = None
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(Reply).decode
+        self._decode: Callable[[bytes], Reply] = msgspec.msgpack.Decoder(Reply).decode
         self.start()
 
     def start(self) -> None:
@@ -92,7 +92,6 @@ class _Child:
             _serve(theirs, make, parent)
         theirs.close()
         self._socket = ours
-        self._socket.setblocking(False)
 
     def exchange(self, message: bytes, until: float) -> bytes:
         """Send one question and wait for its answer; raises TimeoutError, EOFError."""
@@ -160,7 +159,7 @@ def _detach(channel: socket.socket, parent: int) -> None:
         os.dup2(null, stream)
     keep = channel.fileno()
     os.closerange(3, keep)
-    os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 16 else 1 << 16)
+    os.closerange(keep + 1, min(1 << 16, os.sysconf("SC_OPEN_MAX")))
 
 
 def _timed_out(where: str, detail: str) -> Failure:

@@ -9,10 +9,11 @@ from nodediag.host.ask import (
     Failure,
     List,
     Lock,
-    NamespaceAnswer,
     Names,
     Namespace,
+    NamespaceAnswer,
     Namespaces,
+    Process,
     Processes,
     ProcessList,
     Read,
@@ -87,14 +88,14 @@ def parse_uname(text: str) -> Reply:
     return UnameAnswer(words[0], words[1], words[2], version, machine)
 
 
-def _from_ps(text: str) -> list[processes.Process]:
+def _from_ps(text: str) -> list[Process]:
     found = []
     for line in text.split("\n")[1:]:
         fields = line.split(None, _PS_FIELDS - 1)
         if len(fields) == _PS_FIELDS and fields[1].isascii() and fields[1].isdigit():
             argv = processes.split_cmdline(fields[-1])
             name = argv[0].rsplit("/", 1)[-1] if argv else ""
-            found.append(processes.Process(int(fields[1]), 0, name, argv))
+            found.append(Process(int(fields[1]), 0, name, argv))
     return found
 
 

@@ -1,4 +1,4 @@
-"""YAML text as plain values: PyYAML's safe loader, with aliases refused beyond a bound (a small file may mean terabytes)."""
+"""YAML text as plain values: PyYAML's safe loader, with aliases bounded (a small file may mean terabytes)."""
 
 from typing import Final, TypeAlias
 

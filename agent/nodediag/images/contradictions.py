@@ -16,20 +16,26 @@ def find(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> t
     """List every contradiction."""
     sides = (_root_of_cos, _root_of_others, _labelled_system, _labelled_kernel, _package)
     found = [one for side in sides for one in side(facts, family)]
-    return (*found, *_labelled_runtime(facts, runtime), *_docker(facts, gke, runtime), *_gke_elsewhere(facts, family, gke))
+    return (
+        *found,
+        *_labelled_runtime(facts, runtime),
+        *_docker(facts, gke, runtime),
+        *_gke_elsewhere(facts, family, gke),
+    )
 
 
 def _root_of_cos(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
     release, mounts = known(facts.os_release), known(facts.mounts)
     root = mounts.at("/") if mounts is not None else None
-    if family is OsFamily.COS and release is not None and root is not None and root.options_known:
-        if root.fstype == "ext4" and root.writable:
-            yield Contradiction(
-                name="cos-with-writable-ext4-root",
-                says=f"os-release says COS, but / is ext4 on {root.source}, writable",
-                expected="COS has its root on a verity device, ext2 and read-only",
-                evidence=(release.evidence("ID"), root.evidence),
-            )
+    if family is not OsFamily.COS or release is None or root is None or not root.options_known:
+        return
+    if root.fstype == "ext4" and root.writable:
+        yield Contradiction(
+            name="cos-with-writable-ext4-root",
+            says=f"os-release says COS, but / is ext4 on {root.source}, writable",
+            expected="COS has its root on a verity device, ext2 and read-only",
+            evidence=(release.evidence("ID"), root.evidence),
+        )
 
 
 def _root_of_others(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
@@ -125,5 +131,3 @@ def _gke_elsewhere(facts: Facts, family: OsFamily, gke: Answer) -> Iterator[Cont
             expected="GKE's Linux node images are Container-Optimized OS and Ubuntu",
             evidence=(*kubelet.evidence, release.evidence("ID")),
         )
-
-

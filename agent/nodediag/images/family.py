@@ -8,13 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from nodediag.facts.cmdline import Cmdline
-from nodediag.facts.fact import Known, Unknown, known
+from nodediag.facts.fact import Known, known
 from nodediag.facts.mounts import Backing, Mount
 from nodediag.facts.snapshot import Facts
 from nodediag.images.decision import Decision, found, present, short
 from nodediag.model.image import Finding, OsFamily
-from nodediag.model.reason import Code
 
 _ENOUGH: Final = 2
 _NEEDS: Final = "/etc/os-release, or /proc/1/mountinfo and /proc/cmdline"
@@ -28,13 +26,11 @@ _KUBERNETES_HOME: Final = "/home/kubernetes/"
 
 def decide(facts: Facts) -> Decision[OsFamily]:
     """Decide by name, then by marks."""
-    match facts.os_release:
-        case Known(release):
-            value = _NAMED.get(release.id, OsFamily.OTHER)
-            return Decision(value=value, findings=(found(f"os-release: ID={release.id}", release.evidence("ID")),))
-        case Unknown(reason) if reason.code is Code.OTHER_NAMESPACE:
-            return Decision(value=OsFamily.UNKNOWN, open=reason)
-    return _by_lsb(facts) or _by_marks(facts)
+    release = known(facts.os_release)
+    if release is None:
+        return _by_lsb(facts) or _by_marks(facts)
+    value = _NAMED.get(release.id, OsFamily.OTHER)
+    return Decision(value=value, findings=(found(f"os-release: ID={release.id}", release.evidence("ID")),))
 
 
 def _by_lsb(facts: Facts) -> Decision[OsFamily] | None:
@@ -77,17 +73,15 @@ def _chromium_mount(mount: Mount) -> bool:
 
 def _boot_loader(facts: Facts) -> Finding | None:
     cmdline = known(facts.cmdline)
-    return found("COS's boot loader started the kernel (cros_efi)", cmdline.evidence) if _cos(cmdline) else None
-
-
-def _cos(cmdline: Cmdline | None) -> bool:
-    return cmdline is not None and cmdline.boots_cos
+    if cmdline is None or not cmdline.boots_cos:
+        return None
+    return found("COS's boot loader started the kernel (cros_efi)", cmdline.evidence)
 
 
 def _vroot(facts: Facts) -> Finding | None:
     """Find the verity device `vroot`: on the command line, under the root, or in a list of block devices."""
     cmdline, mounts, partitions = known(facts.cmdline), known(facts.mounts), known(facts.partitions)
-    if cmdline is not None and _cos(cmdline):
+    if cmdline is not None and cmdline.boots_cos:
         return found("the root is the verity device vroot", cmdline.evidence)
     root = mounts.at("/") if mounts else None
     if root is not None and root.source == "/dev/mapper/vroot" and not root.writable:
@@ -186,7 +180,7 @@ def _cloud_image_table(facts: Facts) -> Finding | None:
 
 
 def _kubernetes_beside_root(facts: Facts) -> Finding | None:
-    """Find GKE's folders bound on the partition that is also the root: of GKE's Linux images only Ubuntu has one root."""
+    """Find GKE's folders bound on the partition that is also the root: only Ubuntu has one root."""
     partitions = known(facts.partitions)
     for device in partitions.devices if partitions else ():
         if "/" in device.targets and any(target.startswith(_KUBERNETES_HOME) for target in device.targets):

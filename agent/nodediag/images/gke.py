@@ -19,7 +19,8 @@ LABEL_PREFIX: Final = "cloud.google.com/gke-"
 _ENOUGH: Final = 2
 _NEEDS: Final = "the kubelet's command line (/proc/PID/cmdline), as root or with the host's PID 1 in view"
 _BIN: Final = "/home/kubernetes/bin"
-_BINDS: Final = (_BIN, "/home/kubernetes/flexvolume", "/home/kubernetes/containerized_mounter")
+_MOUNTER: Final = "/home/kubernetes/containerized_mounter"
+_BINDS: Final = (_BIN, "/home/kubernetes/flexvolume", _MOUNTER)
 _DISK: Final = re.compile(r"/var/lib/kubelet/plugins/kubernetes\.io/(?:csi/|gce-pd/).*/gke-[^/]*pvc-")
 _FLAVOUR: Final = re.compile(r"(\d+)\.\d+\.\d+-\d+-([a-z]+)")
 _FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kernels 4.x, had the -gcp flavour
@@ -50,7 +51,9 @@ def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
         return Decision(value=value, findings=findings)
     if (instance is not None and instance.cloud == "gce") or gke is Answer.YES:
         return Decision(value=Answer.YES)
-    return Decision(value=Answer.UNKNOWN, open=short("no firmware product name was seen", "/sys/class/dmi/id/product_name"))
+    return Decision(
+        value=Answer.UNKNOWN, open=short("no firmware product name was seen", "/sys/class/dmi/id/product_name")
+    )
 
 
 def _strong_yes(facts: Facts, kubelet: Kubelet | None) -> list[Finding | None]:
@@ -65,13 +68,18 @@ def _strong_yes(facts: Facts, kubelet: Kubelet | None) -> list[Finding | None]:
 
 
 def _elsewhere(facts: Facts) -> bool:
-    """Tell hardware that is not Google's: GKE on premises has the version suffix too, and other meanings of image names."""
+    """Tell hardware that is not Google's: GKE on premises has the suffix too, and means other images."""
     instance = known(facts.instance)
     return instance is not None and instance.product not in {"", GOOGLE_PRODUCT}
 
 
 def _strong_no(facts: Facts, kubelet: Kubelet | None, family: OsFamily) -> list[Finding | None]:
-    return [_other_system(facts, family), _other_kubelet(facts, kubelet), _other_kernel(facts, family), _no_binds(facts, family)]
+    return [
+        _other_system(facts, family),
+        _other_kubelet(facts, kubelet),
+        _other_kernel(facts, family),
+        _no_binds(facts, family),
+    ]
 
 
 def _other_system(facts: Facts, family: OsFamily) -> Finding | None:
@@ -106,14 +114,16 @@ def _other_kernel(facts: Facts, family: OsFamily) -> Finding | None:
 
 
 def _no_binds(facts: Facts, family: OsFamily) -> Finding | None:
-    """Every GKE node with COS has executable binds that a plain COS machine lacks; a whole table without them says no."""
+    """Every GKE node with COS has executable binds that a plain COS lacks; a table without them says no."""
     mounts = known(facts.mounts)
     if mounts is None or not mounts.complete or family is not OsFamily.COS:
         return None
     if any(mounts.at(path) is not None for path in (*_BINDS, "/var/lib/kubelet")):
         return None
     root = mounts.at("/")
-    return found("none of GKE's mounts is there (/home/kubernetes/bin, /var/lib/kubelet)", root.evidence) if root else None
+    return (
+        found("none of GKE's mounts is there (/home/kubernetes/bin, /var/lib/kubelet)", root.evidence) if root else None
+    )
 
 
 def _weak_yes(facts: Facts) -> list[Finding | None]:
@@ -131,6 +141,8 @@ def _bound(facts: Facts) -> list[Finding]:
         at = evidence or listed
         if at is not None:
             findings.append(found(f"{path} is a mount of its own", at))
+        if at is not None and path == _MOUNTER:  # only GKE's scripts, and kube-up from which they stem, make it
+            findings.append(found("volumes are mounted through GKE's containerized mounter", at))
     return findings
 
 
@@ -146,7 +158,7 @@ def _kubelet_bind(facts: Facts) -> Finding | None:
 
 
 def _disks(facts: Facts) -> list[Finding]:
-    """Find a disk that GKE's own provisioner named; the cluster's name and its prefix stand in it, so it counts twice."""
+    """Find a disk that GKE's own provisioner named after the cluster; such a name counts twice."""
     mounts = known(facts.mounts)
     for mount in mounts.mounts if mounts is not None else ():
         if _DISK.search(mount.target):
@@ -161,14 +173,18 @@ def _containerd(facts: Facts) -> list[Finding]:
     config = known(facts.containerd_config)
     if config is None or not config.lines:
         return []
-    findings = []
-    for key in ("bin_dir", "bin_dirs"):
-        if config.cni_bin_dir == _BIN and key in config.lines:
-            findings.append(found("containerd looks for CNI plugins in /home/kubernetes/bin", config.lines[key]))
-    for key in ("sandbox_image", "sandbox"):
-        if ("gke.gcr.io" in config.sandbox_image or "/gke-release/" in config.sandbox_image) and key in config.lines:
-            findings.append(found("containerd's sandbox image is GKE's", config.lines[key]))
-    return findings
+    of_gke = "gke.gcr.io" in config.sandbox_image or "/gke-release/" in config.sandbox_image
+    signs = (
+        (
+            ("bin_dir", "bin_dirs"),
+            config.cni_bin_dir == _BIN,
+            "containerd has its CNI plugins in /home/kubernetes/bin",
+        ),
+        (("sandbox_image", "sandbox"), of_gke, "containerd's sandbox image is GKE's"),
+    )
+    return [
+        found(says, config.lines[key]) for keys, holds, says in signs for key in keys if holds and key in config.lines
+    ]
 
 
 def _names(facts: Facts) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""The decision steps in their order: the node's own view first, then system, GKE, runtime, and whether all that agrees."""
+"""The decision steps in their order: the node's own view, system, GKE, runtime, and whether all that agrees."""
 
 from typing import Final
 
@@ -27,8 +27,14 @@ def identify(facts: Facts) -> Image:
     on_gce = gke.decide_gce(facts, on_gke.value)
     runs = runtime.decide(facts)
     against = contradictions.find(facts, system.value, on_gke.value, runs.value)
-    steps = {"os_family": system, "gke": on_gke, "gce": on_gce, "runtime": runs}
-    reasons = {name: step.open for name, step in steps.items() if step.open is not None}
+    opens = {"os_family": system.open, "gke": on_gke.open, "gce": on_gce.open, "runtime": runs.open}
+    reasons = {name: reason for name, reason in opens.items() if reason is not None}
+    findings = {
+        "os_family": system.findings,
+        "gke": on_gke.findings,
+        "gce": on_gce.findings,
+        "runtime": runs.findings,
+    }
     image_type = _image_type(system.value, on_gke.value, runs.value) if not against else ImageType.UNKNOWN
     if image_type is ImageType.UNKNOWN:
         reasons["image_type"] = _why_open(against, reasons)
@@ -38,7 +44,7 @@ def identify(facts: Facts) -> Image:
         gce=on_gce.value,
         runtime=runs.value,
         image_type=image_type,
-        findings={name: step.findings for name, step in steps.items() if step.findings},
+        findings={name: made for name, made in findings.items() if made},
         contradictions=against,
         open=reasons,
     )

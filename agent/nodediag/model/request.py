@@ -4,7 +4,7 @@ import msgspec
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """`only` and `skip` hold check ids or prefixes of them; an empty `only` selects all. Without logs, theirs are out."""
+    """`only` and `skip` hold check ids or prefixes; an empty `only` selects all. Without logs, theirs are out."""
 
     logs: bool = False
     only: tuple[str, ...] = ()

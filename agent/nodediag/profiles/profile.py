@@ -1,4 +1,4 @@
-"""The sections of a profile. A file is decoded into `ProfileFile`; what it extends is laid under it to give `Profile`."""
+"""The sections of a profile: a file is a `ProfileFile`; with what it extends laid under it, it is a `Profile`."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The report as JSON, within a megabyte whatever the node holds: long lists of facts are cut, and say how long they were."""
+"""The report as JSON, within a megabyte whatever the node holds: long lists are cut, and say how long they were."""
 
 from typing import Final, TypeAlias
 

@@ -95,7 +95,11 @@ def _judged(report: Report[Facts]) -> str:
         case ImageType.NONE:
             what = "No GKE node image"
         case ImageType.UNKNOWN:
-            what = "Which GKE node image this is could not be told" if node.platform.gke is Answer.YES else _undecided(report)
+            what = (
+                "Which GKE node image this is could not be told"
+                if node.platform.gke is Answer.YES
+                else _undecided(report)
+            )
         case _:
             what = f"GKE node image {node.image_type.value}"
     if node.runtime.name is RuntimeName.NONE:

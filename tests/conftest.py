@@ -1,0 +1,133 @@
+"""The only fixtures: a host made of texts, lines of a file, and facts of such a host."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+
+from nodediag.facts.snapshot import Facts, collect
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    List,
+    NamespaceAnswer,
+    Names,
+    Namespace,
+    Namespaces,
+    PathStat,
+    PathType,
+    Process,
+    Processes,
+    ProcessList,
+    Read,
+    Reply,
+    Sharing,
+    Stat,
+    Uname,
+    UnameAnswer,
+    place,
+)
+from nodediag.host.host import Host, Line, Seen
+from nodediag.model.reason import Code, Reason
+from nodediag.model.report import Origin
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+Files = dict[str, str | bytes | Failure]
+
+
+class TextSource:
+    """A node made of texts at paths; what is not there is absent, or not captured where it stands for a folder."""
+
+    def __init__(self, files: Files, processes: tuple[Process, ...], uname: UnameAnswer | None, missing: Code) -> None:
+        self._files = files
+        self._processes = processes
+        self._uname = uname
+        self._missing = missing
+
+    def answer(self, ask: Ask) -> Reply:
+        match ask:
+            case Read(path, cap_bytes):
+                return self._read(path, cap_bytes)
+            case List(path):
+                below = path.rstrip("/") + "/"
+                names = {file[len(below) :].split("/")[0] for file in self._files if file.startswith(below)}
+                return Names(tuple(sorted(names))) if names else self._lacking(ask)
+            case Stat(path):
+                held = any(file == path or file.startswith(path + "/") for file in self._files)
+                return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if held else self._lacking(ask)
+            case Processes():
+                return ProcessList(self._processes, complete=True)
+            case Uname():
+                return self._uname or self._lacking(ask)
+            case Namespaces():
+                return NamespaceAnswer(dict.fromkeys(Namespace, Sharing.SAME))
+            case _:
+                return self._lacking(ask)
+
+    def _read(self, path: str, cap_bytes: int) -> Reply:
+        held = self._files.get(path)
+        if held is None:
+            return self._lacking(Read(path, cap_bytes))
+        if isinstance(held, Failure):
+            return held
+        data = held.encode() if isinstance(held, str) else held
+        if len(data) > cap_bytes:
+            return Failure(Reason(code=Code.TOO_LARGE, detail=f"{path} holds more than {cap_bytes} bytes"))
+        return Content(data)
+
+    def _lacking(self, ask: Ask) -> Failure:
+        return Failure(Reason(code=self._missing, detail=f"{place(ask)} is not there"))
+
+
+class MakeHost(Protocol):
+    """Makes a host of texts."""
+
+    def __call__(
+        self,
+        files: Files,
+        *,
+        processes: tuple[Process, ...] = ...,
+        uname: UnameAnswer | None = ...,
+        missing: Code = ...,
+    ) -> Host: ...
+
+
+MakeLines = Callable[[str], tuple[Line, ...]]
+MakeFacts = Callable[[Host], Facts]
+
+
+@pytest.fixture
+def host() -> MakeHost:
+    """Make a host whose files are texts at paths."""
+
+    def made(
+        files: Files,
+        *,
+        processes: tuple[Process, ...] = (),
+        uname: UnameAnswer | None = None,
+        missing: Code = Code.ABSENT,
+    ) -> Host:
+        seen = Seen(origin=Origin.TREE, root="/node", uid=0)
+        return Host(TextSource(files, processes, uname, missing), seen)
+
+    return made
+
+
+@pytest.fixture
+def lines() -> MakeLines:
+    """Make the lines of a text, as a host gives them."""
+    return lambda text: tuple(Line("/file", number, line) for number, line in enumerate(text.splitlines(), 1))
+
+
+@pytest.fixture
+def facts() -> MakeFacts:
+    """Collect the facts of a host, without the image."""
+    return collect
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A fixed time."""
+    return NOW
