@@ -126,6 +126,8 @@ def _blind_spots(host: Host, facts: Facts) -> tuple[BlindSpot, ...]:
     view = known(facts.host_view)
     whole = () if view is None or view.elsewhere is None else (BlindSpot(what="the node", reason=view.elsewhere),)
     named = tuple(spot for spot in named if not whole or spot.reason != whole[0].reason)
+    if known(facts.os_release) is not None:  # the older file says nothing more
+        named = tuple(spot for spot in named if spot.what != "lsb_release")
     told = {spot.reason for spot in named}
     return (*whole, *named, *(spot for spot in host.blind_spots() if spot.reason not in told))
 

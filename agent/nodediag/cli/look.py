@@ -1,5 +1,6 @@
 """One look at a node: opened, locked, diagnosed, recorded. What `report` and `facts` share."""
 
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -49,7 +50,24 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
             version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
         )
         opened.recorder.save(options.record, head)
+    if options.verbose:
+        _log(report)
     return report
+
+
+def _log(report: Report["Facts"]) -> None:
+    """Log the run's one line."""
+    from nodediag import log  # noqa: PLC0415 - structlog costs more than all else; only who asks for it pays
+
+    log.configure(terminal=sys.stderr.isatty())
+    log.event(
+        "diagnosed",
+        verdict=report.verdict.value,
+        origin=report.view.origin.value,
+        root=report.view.root,
+        blind_spots=len(report.view.blind_spots),
+        **{f"{step}_ms": duration for step, duration in report.duration_ms.items()},
+    )
 
 
 def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:

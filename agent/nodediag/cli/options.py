@@ -37,6 +37,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[str, ...]
     skip: tuple[str, ...]
     no_logs: bool
+    verbose: bool
 
 
 _NODE: Final = (
@@ -54,6 +55,7 @@ _NODE: Final = (
     click.option("--record", metavar="DIR", help="Keep a recording of all that was read, in a new folder."),
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
+    click.option("-v", "--verbose", is_flag=True, help="Log to standard error what the run did."),
     click.option("--no-logs", is_flag=True, help="Do not read the journal (no release reads it yet)."),
 )
 

@@ -102,5 +102,5 @@ def _from_ps(text: str) -> list[Process]:
 def _not_captured(ask: Ask) -> Failure:
     where = place(ask)
     return Failure(
-        Reason(code=Code.NOT_CAPTURED, detail=f"{where} is not in this folder", needs=f"a capture that holds {where}"),
+        Reason(code=Code.NOT_CAPTURED, detail=f"{where} is not in this folder", needs=where),
     )

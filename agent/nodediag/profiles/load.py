@@ -36,7 +36,7 @@ class Catalogue:
 
     def __init__(self, texts: dict[str, str]) -> None:
         self._files: dict[str, tuple[str, ProfileFile]] = {}
-        for file, text in sorted(texts.items()):
+        for file, text in texts.items():
             self.add(file, text)
         self.digest = hashlib.sha256("".join(texts[file] for file in sorted(texts)).encode()).hexdigest()
 

@@ -13,6 +13,7 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
 from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
+from nodediag.model.reason import Code
 from nodediag.model.report import Report
 from nodediag.render.visible import visible
 
@@ -91,6 +92,8 @@ def _about(report: Report[Facts]) -> str:
 def _judged(report: Report[Facts]) -> str:
     """Say which image this is taken for, and by which profile it was judged."""
     node = report.node
+    if any(spot.reason.code is Code.OTHER_NAMESPACE and spot.what == "the node" for spot in report.view.blind_spots):
+        return "This is a container's own view; the node it runs on was not seen, and is not judged."
     match node.image_type:
         case ImageType.NONE:
             what = "No GKE node image"
@@ -104,6 +107,8 @@ def _judged(report: Report[Facts]) -> str:
             what = f"GKE node image {node.image_type.value}"
     if node.runtime.name is RuntimeName.NONE:
         what += ", no kubelet runs here"
+    if any(check.id == "logs.readable" and check.outcome is Outcome.NOT_SELECTED for check in report.checks):
+        what += ", the journal was not read"
     if report.profile is msgspec.UNSET:
         return f"{what}; no image profile fits, so the base profile judges."
     return f"{what}; judged by the profile {report.profile.name} of {report.profile.date}."
@@ -127,7 +132,7 @@ def _problem(check: CheckResult, problem: Problem) -> Iterator[Text | Padding]:
     if problem.remedy:
         yield _indented(f"do: {problem.remedy}")
     for evidence in problem.evidence[:_EVIDENCE_SHOWN]:
-        yield _indented(_told(evidence), style="dim")
+        yield _indented(_told(evidence), style="dim", by=4)
     yield Text("")
 
 
@@ -144,20 +149,33 @@ def _told(evidence: Evidence) -> str:
 
 
 def _unseen(report: Report[Facts]) -> Iterator[Text | Padding]:
+    """List what could not be seen, what was only not captured together, and the checks that stay open for it."""
     open_checks = [check for check in report.checks if check.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
     spots = report.view.blind_spots
     if not open_checks and not spots:
         return
     yield Text("Could not be seen", style="bold")
-    for spot in spots[:_BLIND_SHOWN]:
+    others = [spot for spot in spots if spot.reason.code is not Code.NOT_CAPTURED]
+    for spot in others[:_BLIND_SHOWN]:
         needs = f"; needs {spot.reason.needs}" if spot.reason.needs else ""
         yield _indented(f"{spot.what}: {spot.reason.detail} ({spot.reason.code.value}){needs}")
-    if len(spots) > _BLIND_SHOWN:
-        yield _indented(f"and {len(spots) - _BLIND_SHOWN} more; `--format json` has them")
-    for check in open_checks:
-        why = check.reason.detail if check.reason is not msgspec.UNSET else ""
-        yield _indented(f"so {check.id} is {check.outcome.value}: {why}")
+    if len(others) > _BLIND_SHOWN:
+        yield _indented(f"and {len(others) - _BLIND_SHOWN} more; `--format json` has them")
+    lacking = [spot for spot in spots if spot.reason.code is Code.NOT_CAPTURED]
+    if lacking:
+        needs = ", ".join(dict.fromkeys(spot.reason.needs for spot in lacking if spot.reason.needs))
+        yield _indented(f"not captured: {', '.join(spot.what for spot in lacking)}; would need {needs}")
+    for (outcome, why), ids in _grouped(open_checks).items():
+        yield _indented(f"so {', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {why}")
     yield Text("")
+
+
+def _grouped(checks: list[CheckResult]) -> dict[tuple[Outcome, str], list[str]]:
+    grouped: dict[tuple[Outcome, str], list[str]] = {}
+    for check in checks:
+        why = check.reason.detail if check.reason is not msgspec.UNSET else ""
+        grouped.setdefault((check.outcome, why), []).append(check.id)
+    return grouped
 
 
 def _closing(report: Report[Facts]) -> str:
@@ -166,8 +184,8 @@ def _closing(report: Report[Facts]) -> str:
     return f"{sum(counts.values())} checks: {said}. `nodediag explain ID` tells more of one."
 
 
-def _indented(text: str, style: str = "") -> Padding:
-    return Padding(Text(visible(text), style=style), (0, 0, 0, 2))
+def _indented(text: str, style: str = "", by: int = 2) -> Padding:
+    return Padding(Text(visible(text), style=style), (0, 0, 0, by))
 
 
 def _total(check: CheckResult) -> int:

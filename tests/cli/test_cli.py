@@ -1,0 +1,239 @@
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from nodediag.cli.schema import text as schema_text
+
+NODEDIAG = (sys.executable, "-I", "-m", "nodediag")
+COS = 'ID=cos\nVERSION_ID=121\nPRETTY_NAME="Container-Optimized OS from Google"\n'
+ROOT_RO = """\
+20 1 253:0 / / {options},relatime - ext2 /dev/mapper/vroot {options}
+21 20 0:5 / /proc rw - proc proc rw
+"""
+
+
+def run(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NODEDIAG, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "node/etc").mkdir(parents=True)
+    (tmp_path / "node/proc/1").mkdir(parents=True)
+    (tmp_path / "node/etc/os-release").write_text(COS)
+    (tmp_path / "node/proc/1/mountinfo").write_text(ROOT_RO.format(options="ro"))
+    return tmp_path / "node"
+
+
+def test_a_report_of_this_machine_keeps_to_its_schema() -> None:
+    done = run("report", "--fail-on", "never")
+    assert done.returncode == 0, done.stderr
+    jsonschema.validate(json.loads(done.stdout), json.loads(schema_text("report")))
+    assert done.stderr == ""
+
+
+def test_the_keys_stand_in_the_order_of_the_contract(tree: Path) -> None:
+    keys = list(json.loads(run("report", "--root", str(tree)).stdout))
+    wanted = [
+        "schema", "observed_at", "generated_at", "tool", "verdict", "verdict_because", "scope", "counts", "view",
+        "node", "profile", "checks", "logs", "facts", "duration_ms",
+    ]  # fmt: skip
+    assert keys == wanted
+
+
+def test_no_part_of_the_node_is_null(tree: Path) -> None:
+    assert "null" not in json.dumps(json.loads(run("report", "--root", str(tree)).stdout)["node"])
+
+
+def test_a_writable_root_ends_with_one(tree: Path) -> None:
+    (tree / "proc/1/mountinfo").write_text(ROOT_RO.format(options="rw"))
+    done = run("report", "--root", str(tree), "--only", "mounts.root-read-only")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "unhealthy"
+
+
+def test_never_failing_ends_with_zero_once_a_report_is_written(tree: Path) -> None:
+    (tree / "proc/1/mountinfo").write_text(ROOT_RO.format(options="rw"))
+    assert run("report", "--root", str(tree), "--fail-on", "never").returncode == 0
+
+
+def test_an_unknown_verdict_ends_with_three(tree: Path) -> None:
+    done = run("report", "--root", str(tree), "--only", "image,kubelet")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report", "--root", "/nowhere/at/all"), "/nowhere/at/all"),
+        (("report", "--only", "nothing.such"), "nothing.such"),
+        (("report", "--skip", "mounts,,image"), "empty"),
+        (("report", "--timeout", "soon"), "60s"),
+        (("report", "--profile", "no_such_profile"), "no_such_profile"),
+        (("report", "--format", "xml"), "xml"),
+        (("explain", "no.such"), "no.such"),
+        (("nonsense",), "nonsense"),
+        ((), "Usage"),
+    ],
+)
+def test_bad_usage_ends_with_two_and_names_what_was_wrong(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_profile_names_file_key_and_what_was_wanted(tree: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text('name = "mine"\nversion = 1\n')
+    done = run("report", "--root", str(tree), "--profile", str(profile))
+    assert done.returncode == 2
+    assert f"{profile}: version: Expected `str`, got `int`" in done.stderr
+
+
+def test_a_profile_of_ones_own_judges(tree: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'name = "mine"\nversion = "1"\ndate = "2026-01-01"\ndocument = "ours"\nsource = "ours"\nextends = "linux"\n'
+        '[paths."/"]\nwritable = true\nwhy = "we say so"\nsource = "ours"\n'
+    )
+    done = run("report", "--root", str(tree), "--profile", str(profile), "--only", "mounts.writable")
+    report = json.loads(done.stdout)
+    assert report["profile"]["name"] == "mine"
+    assert done.returncode == 1
+    problems = [problem for check in report["checks"] for problem in check["problems"]]
+    assert ("mine", "paths./.writable") in [(p["requirement"]["profile"], p["requirement"]["key"]) for p in problems]
+
+
+def test_newer_data_takes_the_place_of_the_release(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "data/profiles").mkdir(parents=True)
+    (tmp_path / "data/profiles/bare_cos.toml").write_text(
+        'name = "bare_cos"\nversion = "99"\ndate = "2027-01-01"\ndocument = "new"\nsource = "new"\nextends = "linux"\n'
+        '[match]\nos_family = "cos"\n'
+    )
+    done = run("report", "--root", str(tree), "--data", str(tmp_path / "data"))
+    assert json.loads(done.stdout)["profile"]["version"] == "99"
+
+
+def test_output_is_written_whole_and_private(tree: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    done = run("report", "--root", str(tree), "-o", str(target), "--fail-on", "never")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert json.loads(target.read_text())["schema"] == "nodediag.report/0"
+
+
+def test_output_that_cannot_be_written_ends_with_four(tree: Path, tmp_path: Path) -> None:
+    done = run("report", "--root", str(tree), "-o", str(tmp_path / "missing/report.json"))
+    assert done.returncode == 4
+    assert "missing/report.json" in done.stderr
+
+
+def test_a_full_disk_at_standard_output_ends_with_four(tree: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run("report", "--root", str(tree), stdout=full.fileno())
+    assert done.returncode == 4
+    assert "standard output" in done.stderr
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> bytes:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*NODEDIAG, *arguments], stdout=theirs, stderr=theirs, stdin=theirs, env={**os.environ, **environment}
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        process.wait()
+    os.close(ours)
+    return shown
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:  # EIO: the terminal's other end is closed
+        return b""
+
+
+def test_a_terminal_gets_coloured_text(tree: Path) -> None:
+    shown = on_a_terminal("report", "--root", str(tree), NO_COLOR="")
+    assert b"\x1b[" in shown
+    assert b"UNHEALTHY" in shown
+
+
+def test_no_color_is_honoured(tree: Path) -> None:
+    assert b"\x1b[" not in on_a_terminal("report", "--root", str(tree), NO_COLOR="1")
+
+
+def test_facts_alone_hold_no_judgement(tree: Path) -> None:
+    done = run("facts", "--root", str(tree))
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert facts["os_release"]["value"]["fields"]["ID"] == "cos"
+    assert facts["cmdline"] == {
+        "state": "unknown",
+        "reason": {
+            "code": "not_captured",
+            "detail": "/proc/cmdline is not in this folder",
+            "needs": "/proc/cmdline",
+        },
+    }
+
+
+def test_explain_without_an_id_lists_every_check() -> None:
+    from nodediag.checks import CHECKS  # noqa: PLC0415 - the test is about the list
+
+    shown = run("explain").stdout
+    assert [line.split()[0] for line in shown.splitlines()] == [check.id for check in CHECKS]
+
+
+def test_explain_tells_what_a_check_is_for() -> None:
+    shown = run("explain", "mounts.root-read-only").stdout
+    for part in ("Good state:", "Why:", "Needs:", "Essential in:"):
+        assert part in shown
+
+
+@pytest.mark.parametrize("what", ["report", "profile"])
+def test_schemas_are_valid_schemas(what: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(run("schema", what).stdout))
+
+
+def test_the_schemas_in_the_repository_are_current() -> None:
+    folder = Path(__file__).parent.parent.parent / "docs/schemas"
+    for what in ("report", "profile"):
+        assert (folder / f"{what}.json").read_bytes() == schema_text(what), f"`nodediag schema {what}` differs"
+
+
+def test_the_environment_cannot_steer_the_installed_program(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('hijacked')\n")
+    program = Path(sys.executable).parent / "nodediag"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [program, "--version"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("nodediag ")
+
+
+def test_sigint_ends_it_as_a_shell_expects() -> None:
+    code = "import os,signal,sys; from nodediag.cli import main; sys.argv=['nodediag','--version'];"
+    code += "main.run=lambda arguments: os.kill(os.getpid(), signal.SIGINT); main.main()"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False)
+    assert done.returncode == -2
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_verbose_run_logs_one_line_to_standard_error(tree: Path) -> None:
+    done = run("report", "--root", str(tree), "--verbose")
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["event"] == "diagnosed"
+    assert json.loads(done.stdout)["schema"] == "nodediag.report/0"
