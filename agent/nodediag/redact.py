@@ -8,10 +8,11 @@ import msgspec
 import re2
 
 MARK: Final = b"[redacted]"
+_MOST_PASSES: Final = 8  # the mark that stands for one secret may be the edge at which another begins
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of secret; what its group `keep` matches stays."""
+    """One kind of secret; what its groups `keep` and `after` match stays."""
 
     id: str
     why: str
@@ -21,6 +22,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    secret: str
     rule: tuple[Rule, ...]
 
 
@@ -28,14 +30,21 @@ class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def rules() -> tuple[Rule, ...]:
     """Give the rules that come with this release."""
     text = resources.files("nodediag").joinpath("redactions.toml").read_bytes()
-    return msgspec.toml.decode(text, type=_Rules).rule
+    data = msgspec.toml.decode(text, type=_Rules)
+    replace = msgspec.structs.replace
+    return tuple(replace(rule, pattern=rule.pattern.replace("<secret>", data.secret)) for rule in data.rule)
 
 
 def redact(data: bytes) -> bytes:
     """Mask every secret; data without one is given back as it is."""
-    for number in _suspects().Match(data) or ():
-        pattern, replacement = _compiled(number)
-        data = pattern.sub(replacement, data)
+    if not _suspects().Match(data):
+        return data
+    for _ in range(_MOST_PASSES):
+        before = data
+        for pattern, replacement in _compiled():
+            data = pattern.sub(replacement, data)
+        if data == before:
+            break
     return data
 
 
@@ -48,7 +57,7 @@ def redact_text(text: str) -> str:
 
 @cache
 def _suspects() -> re2.Set:
-    """Give one automaton over all rules: one pass tells which of them match at all, mostly none."""
+    """Give one automaton over all rules: one pass tells whether any of them matches at all, mostly none."""
     found = re2.Set.SearchSet(_options())
     for rule in rules():
         found.Add(rule.pattern.encode())
@@ -57,11 +66,14 @@ def _suspects() -> re2.Set:
 
 
 @cache
-def _compiled(number: int) -> tuple[re2._Regexp, bytes]:
-    rule = rules()[number]
-    keeps = b"\\g<keep>" if "(?P<keep>" in rule.pattern else b""
-    at = b"@" if rule.pattern.endswith("@") else b""
-    return re2.compile(rule.pattern.encode(), _options()), keeps + MARK + at
+def _compiled() -> tuple[tuple[re2._Regexp, bytes], ...]:
+    """Give each rule's pattern, and what a match becomes: the mark between what stays."""
+    compiled = [re2.compile(rule.pattern.encode(), _options()) for rule in rules()]
+    return tuple((pattern, _kept(pattern, "keep") + MARK + _kept(pattern, "after")) for pattern in compiled)
+
+
+def _kept(pattern: re2._Regexp, group: str) -> bytes:
+    return f"\\g<{group}>".encode() if group.encode() in pattern.groupindex else b""
 
 
 @cache

@@ -304,6 +304,21 @@ def test_a_list_with_a_root_and_a_procfs_is_complete_but_never_that_of_df() -> N
 
 
 @pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        (mount_lists.parse_kernel, "/dev/dm-0 / ext2 ro 0 0\nproc /proc proc rw 0 0"),
+        (mount_lists.parse_mount, "/dev/dm-0 on / type ext2 (ro)\nproc on /proc type proc (rw)"),
+        (mount_lists.parse_either, "/dev/dm-0 on / type ext2 (ro)\nproc on /proc type proc (rw)"),
+        (mount_lists.parse_findmnt, "TARGET SOURCE FSTYPE OPTIONS\n/ /dev/dm-0 ext2 ro\n/proc proc proc rw"),
+    ],
+)
+def test_a_list_with_a_line_that_could_not_be_read_is_not_complete(parser: Parser, text: str) -> None:
+    assert parser(lines(f"\n# by hand\n{text}\n\n"), PATH).complete
+    for garbled in ("/dev/sda1 /va", "/var /dev/sda1[/v", "$ mount"):
+        assert not parser(lines(f"{text}\n{garbled}"), PATH).complete
+
+
+@pytest.mark.parametrize(
     ("parser", "one"),
     [
         (mount_lists.parse_kernel, ONE_BY_KERNEL),

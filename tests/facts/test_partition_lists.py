@@ -113,6 +113,9 @@ def test_a_squeezed_table_tells_the_same_but_what_a_mapped_device_stands_on() ->
         ("1.8T", 18 * 1024 * GIB // 10),
         ("2P", 2 * 1024**2 * GIB),
         ("10737418240", 10 * GIB),
+        ("8E", -1),
+        ("7E", 7 * 1024**3 * GIB),
+        ("99999999999999999999E", -1),
         ("many", -1),
         ("", -1),
     ],
@@ -303,6 +306,13 @@ PARSERS = (partition_lists.parse_lsblk, partition_lists.parse_blkid)
 def test_a_text_without_a_device_is_refused(parser: Parser, text: str) -> None:
     with pytest.raises(ParseError, match="/a/list: found "):
         parser(lines(text), PATH)
+
+
+def test_a_hundred_thousand_mount_points_of_one_device_are_read() -> None:
+    text = (
+        "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINTS\nsda    8:0    0  10G  0 disk /0" + "\n                  /x" * 100_000
+    )
+    assert len(named(lsblk(text), "sda").targets) == 100_001
 
 
 WORDS = st.sampled_from([

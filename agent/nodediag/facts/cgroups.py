@@ -41,11 +41,11 @@ def derive(host: Host, mounts: Mounts) -> Cgroups:
     top = mounts.at(PATH)
     if top is not None and top.fstype == "cgroup2":
         return Cgroups(mode=CgroupMode.UNIFIED, version=2, controllers=_controllers(host), evidence=top.evidence)
-    below = [mount for mount in mounts.mounts if mount.target.startswith(PATH + "/")]
-    legacy = next((mount for mount in below if mount.fstype == "cgroup"), None)
+    held = [mount for mount in mounts.visible() if f"{mount.target}/".startswith(f"{PATH}/")]
+    legacy = next((mount for mount in held if mount.fstype == "cgroup"), None)
     if legacy is None:
         raise ParseError(mounts.path, "", f"a cgroup file system at {PATH} or below it")
-    both = any(mount.fstype == "cgroup2" for mount in below)
+    both = any(mount.fstype == "cgroup2" for mount in held)
     mode = CgroupMode.HYBRID if both else CgroupMode.LEGACY
     evidence = (top or legacy).evidence
     return Cgroups(mode=mode, version=1, controllers=_v1_controllers(host), evidence=evidence)

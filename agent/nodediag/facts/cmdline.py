@@ -4,6 +4,7 @@ A device-mapper table on it stands in one of two spellings: ChromiumOS's own `dm
 `dm-mod.create=`, see dm-init in the kernel's device-mapper documents. Both may hold a dm-verity target.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ from nodediag.model.evidence import FileEvidence
 NAMESPACE: Final[Namespace | None] = None  # one kernel, one command line
 PATH: Final = "/proc/cmdline"
 _PARTUUID: Final = "PARTUUID="
+_WORD: Final = re.compile(r'(?:[^ \t\r\n"]|"[^"]*(?:"|$))+')
+_CHROMIUM_DEVICE: Final = re.compile(r"(?:[0-9]+ )?(?P<name>\S+) \S+ (?P<mode>r[ow])(?: [0-9]+)?")
 
 
 class Argument(msgspec.Struct, frozen=True):
@@ -73,20 +76,7 @@ def parse(line: Line) -> Cmdline:
 
 def split(text: str) -> list[str]:
     """Split at spaces outside double quotes; an open quote ends with the line. The quotes go, as in next_arg()."""
-    words: list[str] = []
-    word = ""
-    quoted = started = False
-    for letter in text:
-        if letter == '"':
-            quoted = not quoted
-            started = True
-        elif letter in " \t\n" and not quoted:
-            if word or started:
-                words.append(word)
-            word, started = "", False
-        else:
-            word += letter
-    return [*words, word] if word else words
+    return [word.replace('"', "") for word in _WORD.findall(text)]
 
 
 def _argument(word: str) -> Argument:
@@ -105,35 +95,39 @@ def _verity(arguments: tuple[Argument, ...]) -> tuple[VerityDevice, ...]:
 
 
 def _chromium_tables(value: str) -> list[VerityDevice]:
-    """Parse `<count> <name> <uuid> <mode> <tables>,<table>[,<table>...]`, further devices following each other."""
+    """Parse `<devices> <name> <uuid> <mode> <tables>,<table>[,<table>...][,<name> <uuid> <mode> <tables>,...]`."""
     found = []
+    device: re.Match[str] | None = None
     for piece in value.split(","):
-        words = piece.split()
-        if words and words[0].isdigit() and "verity" not in words:
-            head = words[1:] if len(words) > 4 else words  # noqa: PLR2004 - only the first device has the count
-            name, mode = head[0], head[2] if len(head) > 2 else ""  # noqa: PLR2004 - name, uuid, mode
-            found.append(VerityDevice(name=name, read_only=mode == "ro", part_uuid=""))
-        elif "verity" in words and found:
-            uuid = next((word for word in words if word.startswith("payload=" + _PARTUUID)), "")
-            made = found.pop()
-            found.append(
-                VerityDevice(name=made.name, read_only=made.read_only, part_uuid=uuid.rpartition("=")[2].lower()),
-            )
-    return [device for device in found if " verity " in f" {value} "]
+        table = piece.split()
+        head = _CHROMIUM_DEVICE.fullmatch(" ".join(table))
+        if head is not None:
+            device = head
+        elif device is not None and _is_verity(table):
+            uuid = _part_uuid(table, "payload=")
+            found.append(VerityDevice(name=device["name"], read_only=device["mode"] == "ro", part_uuid=uuid))
+    return found
 
 
 def _kernel_tables(value: str) -> list[VerityDevice]:
     """Parse `<name>,<uuid>,<minor>,<flags>,<table>[,<table>...][;<another device>]`."""
     found = []
     for device in value.split(";"):
-        name, *rest = device.split(",")
-        tables = [piece.split() for piece in rest[3:]]
-        table = next((words for words in tables if "verity" in words), None)
-        if table is not None and len(rest) > 3:  # noqa: PLR2004 - uuid, minor, flags, then tables
-            uuid = next((word for word in table if word.startswith(_PARTUUID)), "")
-            found.append(
-                VerityDevice(
-                    name=name.strip(), read_only=rest[2] == "ro", part_uuid=uuid.removeprefix(_PARTUUID).lower()
-                ),
-            )
+        name, _uuid, _minor, mode, *tables = (*device.split(","), "", "", "")
+        table = next((words for words in map(str.split, tables) if _is_verity(words)), None)
+        if table is not None:
+            uuid = _part_uuid(table, "")
+            found.append(VerityDevice(name=name.strip(), read_only=mode.strip() == "ro", part_uuid=uuid))
     return found
+
+
+def _is_verity(table: list[str]) -> bool:
+    """Tell a table `<first sector> <sectors> verity <arguments>`."""
+    return table[2:3] == ["verity"]
+
+
+def _part_uuid(table: list[str], key: str) -> str:
+    """Give the partition that is checked; empty where it is named otherwise, or by its distance from another."""
+    start = key + _PARTUUID
+    uuid = next((word.removeprefix(start) for word in table if word.startswith(start)), "")
+    return "" if "/" in uuid else uuid.lower()

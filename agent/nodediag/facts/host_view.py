@@ -60,7 +60,7 @@ def derive(host: Host, mounts: Fact[Mounts], os_release: Fact[OsRelease], cmdlin
         lines = ()
     for line in lines:
         if any(mark in line.text for mark in _CGROUPS):
-            says = f"this is a container's own view, not the node's: the cgroup of PID 1 is {line.text}"
+            says = f"this is a container's own view, not the node's: the cgroup of PID 1 is {line.text[:200]}"
             return HostView(node=Answer.NO, says=says, evidence=(line.evidence,))
     root = mounts.value.at("/") if isinstance(mounts, Known) else None
     if root is not None:

@@ -44,8 +44,8 @@ def collect(host: Host) -> Instance:
     except ReadError as error:
         refusal = error
     try:
-        data = msgspec.json.decode(host.read(DATA_PATH), type=_InstanceData).v1
-    except (ReadError, msgspec.MsgspecError):
+        data = msgspec.json.decode(host.text(DATA_PATH), type=_InstanceData).v1
+    except (ReadError, msgspec.MsgspecError, RecursionError):
         data = None
     if product is None and data is None and refusal is not None and refusal.reason.code is not Code.ABSENT:
         raise refusal

@@ -1,5 +1,6 @@
 """The running kernel: its release, and what has tainted it (tainted-kernels in the kernel's admin guide)."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -14,7 +15,8 @@ NAMESPACE: Final[Namespace | None] = None  # one kernel for all
 TAINT_PATH: Final = "/proc/sys/kernel/tainted"
 VERSION_PATH: Final = "/proc/version"
 _RELEASE_PATH: Final = "/proc/sys/kernel/osrelease"
-_IMAGE_MARK: Final = "vmlinuz-"
+_IMAGE: Final = re.compile(r"\bvmlinuz-(\S+)")
+_MASK: Final = re.compile(r"[0-9]{1,20}")  # 64 bits
 _TAINTS: Final = (
     "proprietary module", "module force-loaded", "out of specification system", "module force-unloaded",
     "machine check", "bad page", "taint requested by user space", "died (oops or bug)", "ACPI table overridden",
@@ -66,7 +68,7 @@ def _taint(host: Host) -> int | None:
         text = host.first_line(TAINT_PATH).text
     except ReadError:
         return None
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if _MASK.fullmatch(text) else None
 
 
 def _kept(host: Host, missing: ReadError) -> tuple[str, FileEvidence]:
@@ -81,7 +83,6 @@ def _kept(host: Host, missing: ReadError) -> tuple[str, FileEvidence]:
             return words[0], line.evidence
         if path == VERSION_PATH and words[:2] == ["Linux", "version"] and words[2:]:
             return words[2], line.evidence
-        for word in words:
-            if _IMAGE_MARK in word:
-                return word.rpartition(_IMAGE_MARK)[2], line.evidence
+        if image := _IMAGE.search(line.text):
+            return image[1], line.evidence
     raise missing

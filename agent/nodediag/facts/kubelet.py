@@ -5,6 +5,7 @@ likely path (COS ships such a one for stand-alone use) says nothing about the ku
 """
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -66,8 +67,8 @@ def collect(host: Host) -> Kubelet:
     process = found[0]
     flags = parse_flags(process.argv)
     path = flags.get("config", "")
-    config, reason = _config(host, path)
-    endpoint, where = _endpoint(flags, config, readable=not path or reason is msgspec.UNSET)
+    config, reason = _config(host, path, flags.get("config-dir", ""))
+    endpoint, where = _endpoint(flags, config, readable=reason is msgspec.UNSET)
     return Kubelet(
         running=True,
         pids=tuple(process.pid for process in found),
@@ -91,17 +92,20 @@ def is_kubelet(process: Process) -> bool:
 
 
 def parse_flags(argv: tuple[str, ...]) -> dict[str, str]:
-    """Parse flags as pflag does: `--name=value`, `--name value`, a bare name is true; repeated labels add up."""
+    """Parse flags as the kubelet does: `--name=value`, `--name value`, a bare name is true; repeated labels add up.
+
+    An underscore in a name is a dash to it.
+    """
     flags: dict[str, str] = {}
-    rest = list(argv[1:])
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or not word.strip("-"):
+    for word, after in pairwise((*argv[1:], "-")):
+        if not word.startswith("-"):
             continue
-        name, equals, value = word.lstrip("-").partition("=")
+        spelled, equals, value = word.lstrip("-").partition("=")
+        name = spelled.replace("_", "-")
         if not equals:
-            value = rest.pop(0) if rest and not rest[0].startswith("-") else "true"
+            value = "true" if after.startswith("-") else after
         flags[name] = f"{flags[name]},{value}" if name == "node-labels" and name in flags else value
+    flags.pop("", None)
     return flags
 
 
@@ -129,16 +133,24 @@ def _has_state(host: Host) -> bool:
     return True
 
 
-def _config(host: Host, path: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:
+def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:
+    """Read the file that `--config` names; the reason is there where what counts is not what the file says."""
+    if folder:
+        detail = f"--config-dir {folder} holds files that win over --config; they are not read"
+        return None, Reason(code=Code.UNSUPPORTED, detail=detail)
     if not path:
         return None, msgspec.UNSET
     if not path.startswith("/"):
         detail = f"--config {path} is relative to a folder we cannot know"
         return None, Reason(code=Code.UNSUPPORTED, detail=detail)
     try:
-        return yaml_text.load(host.text(path), path), msgspec.UNSET
+        text = host.text(path)
+        config = yaml_text.load(text, path)
     except (ReadError, ParseError) as error:
         return None, error.reason
+    if not isinstance(config, dict):
+        return None, ParseError(path, text, "a KubeletConfiguration").reason
+    return config, msgspec.UNSET
 
 
 def _endpoint(flags: dict[str, str], config: yaml_text.Yaml, *, readable: bool) -> tuple[str, EndpointFrom]:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
-from nodediag.facts.os_release import unquote
+from nodediag.facts.os_release import assignment
 from nodediag.host.ask import Namespace
 from nodediag.host.host import Host, Line
 from nodediag.model.evidence import FileEvidence
@@ -25,16 +25,16 @@ class LsbRelease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(host: Host) -> LsbRelease:
-    """Read the file, or what was printed of it."""
+    """Read the file; only where it was not captured, what was printed of it. The file's own error stands for all."""
+    missing: list[ReadError] = []
     for path in (PATH, *_PRINTED):
         try:
             return parse(host.lines(path))
         except ReadError as error:
-            if error.reason.code not in {Code.NOT_CAPTURED, Code.ABSENT} or path == _PRINTED[-1]:
+            if error.reason.code is not Code.NOT_CAPTURED:
                 raise
-            if error.reason.code is Code.ABSENT:
-                raise
-    raise AssertionError  # pragma: no cover - the last path returns or raises
+            missing.append(error)
+    raise missing[0]
 
 
 def parse(lines: tuple[Line, ...]) -> LsbRelease:
@@ -42,13 +42,13 @@ def parse(lines: tuple[Line, ...]) -> LsbRelease:
     fields: dict[str, str] = {}
     evidence: dict[str, FileEvidence] = {}
     for line in lines:
-        key, sign, value = line.text.partition("=")
-        if not sign:
-            key, sign, value = line.text.partition(":")
-            key = _NAMES.get(key.strip(), "")
-        if sign and key:
-            fields[key.strip()] = unquote(value.strip())
-            evidence[key.strip()] = line.evidence
+        name, value = assignment(line.text)
+        if not name:
+            printed, _, value = line.text.partition(":")
+            name = _NAMES.get(printed.strip(), "")
+        if name:
+            fields[name] = value.strip()
+            evidence[name] = line.evidence
     if not fields:
         raise ParseError(lines[0].path if lines else PATH, lines[0].text if lines else "", "lsb-release fields")
     return LsbRelease(fields=fields, lines=evidence)

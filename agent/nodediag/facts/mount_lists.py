@@ -71,10 +71,15 @@ def parse_df(lines: tuple[Line, ...], path: str) -> Mounts:
 
 
 def _listed(mounts: tuple[Mount, ...], lines: tuple[Line, ...], path: str, wanted: str) -> Mounts:
+    """Make the table; it is not complete where a line could not be read, for that may have been any mount."""
+    telling = [line.text for line in lines if _tells(line.text)]
     if not mounts:
-        first = next((line.text for line in lines if line.text.strip()), "")
-        raise ParseError(path, first, wanted)
-    return Mounts(mounts=mounts, complete=is_complete(mounts), path=path)
+        raise ParseError(path, telling[0] if telling else "", wanted)
+    return Mounts(mounts=mounts, complete=is_complete(mounts) and len(mounts) == len(telling), path=path)
+
+
+def _tells(text: str) -> bool:
+    return bool(text.strip()) and not text.startswith("#") and not mount_tree.is_header(text)
 
 
 def _read(lines: tuple[Line, ...], of_line: Callable[[Line], Mount | None]) -> tuple[Mount, ...]:

@@ -20,9 +20,14 @@ _FIRST: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec"})  # the flag
 
 def read(lines: tuple[Line, ...]) -> tuple[Mount, ...]:
     """Read the lines that are mounts, in their order: a mount stands below the one it lies on."""
-    header = next((line.text for line in lines if line.text.split() == _COLUMNS), "")
+    header = next((line.text for line in lines if is_header(line.text)), "")
     found = (_mount(line, header) for line in lines)
     return tuple(mount for mount in found if mount is not None)
+
+
+def is_header(text: str) -> bool:
+    """Tell the line that names the columns."""
+    return text.split() == _COLUMNS
 
 
 def _mount(line: Line, header: str) -> Mount | None:

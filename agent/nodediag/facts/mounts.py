@@ -20,9 +20,12 @@ NAMESPACE: Final = Namespace.MOUNT
 PATH: Final = "/proc/1/mountinfo"
 CAP_BYTES: Final = 64 * 1024 * 1024
 _WANTED: Final = "a line as in proc_pid_mountinfo(5)"
-_BEFORE_OPTIONAL: Final = 6
-_AFTER_DASH: Final = 3
-_ESCAPE: Final = re.compile(r"\\([0-7]{3})")
+_LINE: Final = re.compile(
+    r"(?P<id>[0-9]{1,10}) (?P<parent>[0-9]{1,10}) (?P<device>[0-9]+:[0-9]+) (?P<root>[^ ]+) (?P<target>/[^ ]*)"
+    r" (?P<options>[^ ]+)(?P<optional>(?: [^ ]+)*?) - (?P<fstype>[^ ]+) (?P<source>[^ ]*) (?P<super>.+)",
+    re.DOTALL,  # old kernels left spaces in options
+)
+_ESCAPE: Final = re.compile(r"\\([0-3][0-7]{2})")
 _MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs"})
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "glusterfs", "lustre", "virtiofs"})
 _KERNEL: Final = frozenset({
@@ -114,59 +117,39 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mounts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """All mounts in file order. `complete` is false for a list that a tool has filtered: then absence says nothing."""
+    """All mounts in file order. Where a list is not `complete`, filtered or partly unreadable, absence says nothing."""
 
     mounts: tuple[Mount, ...]
     complete: bool
     path: str
 
     @cached_property
-    def _top(self) -> dict[str, tuple[int, Mount]]:
-        """Give the mount on top at each target: the last in the file, unless an earlier one was mounted on that."""
-        top: dict[str, tuple[int, Mount]] = {}
-        for index, mount in enumerate(self.mounts):
-            held = top.get(mount.target)
-            if held is None or not (mount.id and mount.id in self._above(held[1])):
-                top[mount.target] = (index, mount)
-        return top
+    def _visible(self) -> dict[str, Mount]:
+        """Give the mount that a lookup finds at each target: no later one lies there or on a folder above.
 
-    @cached_property
-    def _by_id(self) -> dict[int, Mount]:
-        return {mount.id: mount for mount in self.mounts if mount.id}
-
-    def _above(self, mount: Mount) -> set[int]:
-        """Give the ids of the mounts that a mount lies on, up to the root."""
-        above: set[int] = set()
-        parent = mount.parent
-        while parent in self._by_id and parent not in above and parent != mount.id:
-            above.add(parent)
-            parent = self._by_id[parent].parent
-        return above
+        What lies on / hides nothing: the root of PID 1 is /, whenever it was mounted.
+        """
+        visible: dict[str, Mount] = {}
+        covered: set[str] = set()
+        for mount in reversed(_bottom_up(self.mounts)):
+            if covered.isdisjoint((mount.target, *_prefixes(mount.target)[:-1])):
+                visible[mount.target] = mount
+            covered.add(mount.target)
+        return visible
 
     def at(self, path: str) -> Mount | None:
         """Give the visible mount whose target is this very path."""
-        held = self._top.get(path)
-        return None if held is None or self._hidden(*held) else held[1]
+        return self._visible.get(path)
 
     def holding(self, path: str) -> Mount | None:
-        """Give the visible mount on which a path lies; None where the list does not say."""
-        for prefix in _prefixes(path):
-            mount = self.at(prefix)
-            if mount is not None:
-                return mount
-        return None
+        """Give the visible mount on which an absolute path lies; None where the list does not say."""
+        if not path.startswith("/") or ".." in path.split("/"):
+            return None
+        return next((self._visible[prefix] for prefix in _prefixes(path) if prefix in self._visible), None)
 
     def visible(self) -> tuple[Mount, ...]:
         """Give the mounts that a path lookup can reach, in file order."""
-        return tuple(mount for index, mount in sorted(self._top.values()) if not self._hidden(index, mount))
-
-    def _hidden(self, index: int, mount: Mount) -> bool:
-        """Tell whether a later mount on a folder above has covered this one."""
-        for prefix in _prefixes(mount.target)[1:-1]:
-            held = self._top.get(prefix)
-            if held is not None and held[0] > index and held[1].id not in self._above(mount):
-                return True
-        return False
+        return tuple(mount for mount in self.mounts if self._visible.get(mount.target) is mount)
 
 
 def collect(host: Host) -> Mounts:
@@ -188,34 +171,51 @@ def is_complete(mounts: tuple[Mount, ...]) -> bool:
     return "/" in targets and "/proc" in targets
 
 
-def _mount(line: Line) -> Mount:
-    fields = line.text.split(" ")  # not split(): a source may be empty
-    try:
-        dash = fields.index("-", _BEFORE_OPTIONAL)
-        fstype, source, super_options = fields[dash + 1 : dash + 1 + _AFTER_DASH]
-        return Mount(
-            id=int(fields[0]),
-            parent=int(fields[1]),
-            device=fields[2],
-            root=unescape(fields[3]),
-            target=unescape(fields[4]),
-            options=tuple(fields[5].split(",")),
-            optional=tuple(fields[_BEFORE_OPTIONAL:dash]),
-            fstype=fstype,
-            source=unescape(source),
-            super_options=tuple(unescape(super_options).split(",")),
-            evidence=line.evidence,
-        )
-    except (ValueError, IndexError) as error:
-        raise ParseError(f"{line.path}:{line.number}", line.text, _WANTED) from error
-
-
 def unescape(text: str) -> str:
     """Undo the octal escapes with which the kernel writes space, tab, newline and backslash."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text
 
 
+def _mount(line: Line) -> Mount:
+    found = _LINE.fullmatch(line.text)
+    if found is None:
+        raise ParseError(f"{line.path}:{line.number}", line.text, _WANTED)
+    return Mount(
+        id=int(found["id"]),
+        parent=int(found["parent"]),
+        device=found["device"],
+        root=unescape(found["root"]),
+        target=unescape(found["target"]),
+        options=tuple(found["options"].split(",")),
+        optional=tuple(found["optional"].split()),
+        fstype=found["fstype"],
+        source=unescape(found["source"]),
+        super_options=tuple(unescape(found["super"]).split(",")),
+        evidence=line.evidence,
+    )
+
+
+def _bottom_up(mounts: tuple[Mount, ...]) -> list[Mount]:
+    """Give the mounts in the order in which they cover each other: as listed, but each after the one it lies on.
+
+    A mount that was moved, as /proc is when an initramfs hands over, may be listed before the one it now lies on.
+    """
+    by_id = {mount.id: index for index, mount in enumerate(mounts) if mount.id}
+    ordered: list[Mount] = []
+    placed: set[int] = set()
+    oldest_first = sorted(range(len(mounts)), key=lambda index: mounts[index].fstype != "rootfs")
+    for index in oldest_first:
+        chain: list[Mount] = []
+        lower: int | None = index
+        while lower is not None and lower not in placed:
+            chain.append(mounts[lower])
+            placed.add(lower)
+            lower = by_id.get(mounts[lower].parent)
+        ordered += reversed(chain)
+    return ordered
+
+
 def _prefixes(path: str) -> list[str]:
     """Give a path and all folders above it, the longest first."""
-    parts = [part for part in path.split("/") if part]
+    parts = [part for part in path.split("/") if part not in {"", "."}]
     return ["/" + "/".join(parts[:length]) for length in range(len(parts), -1, -1)]

@@ -1,6 +1,6 @@
-"""The operating system's name for itself: os-release(5), and lsb-release where an older tool wrote it."""
+"""The operating system's name for itself: os-release(5)."""
 
-import shlex
+import re
 from typing import Final
 
 import msgspec
@@ -13,6 +13,11 @@ from nodediag.model.reason import Code
 
 NAMESPACE: Final = Namespace.MOUNT
 PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
+_MISSING: Final = frozenset({Code.ABSENT, Code.NOT_CAPTURED})
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SINGLE_QUOTED: Final = re.compile(r"'([^']*)'")
+_DOUBLE_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r'\\(["$`\\])')
 
 
 class OsRelease(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +30,7 @@ class OsRelease(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """The machine-readable name; the manual's default is `linux`."""
-        return self.fields.get("ID", "linux")
+        return self.fields.get("ID") or "linux"
 
     def evidence(self, key: str) -> FileEvidence:
         """Give the line of a field, or the file as a whole where it has none."""
@@ -36,13 +41,15 @@ def collect(host: Host) -> OsRelease:
     """Read os-release; the second place counts only when the first is not there."""
     try:
         lines = host.lines(PATHS[0])
-    except ReadError as error:
-        if error.reason.code not in {Code.ABSENT, Code.NOT_CAPTURED}:
+    except ReadError as first:
+        if first.reason.code not in _MISSING:
             raise
         try:
             lines = host.lines(PATHS[1])
-        except ReadError:
-            raise error from None
+        except ReadError as second:
+            if second.reason.code not in _MISSING:
+                raise
+            raise first from None
     return parse(lines)
 
 
@@ -51,19 +58,26 @@ def parse(lines: tuple[Line, ...]) -> OsRelease:
     fields: dict[str, str] = {}
     evidence: dict[str, FileEvidence] = {}
     for line in lines:
-        key, equals, value = line.text.strip().partition("=")
-        if equals and key.replace("_", "").isalnum() and key.isascii():
-            fields[key] = unquote(value)
-            evidence[key] = line.evidence
+        name, value = assignment(line.text)
+        if name:
+            fields[name] = value
+            evidence[name] = line.evidence
     path = lines[0].path if lines else PATHS[0]
     if not fields:
         raise ParseError(path, lines[0].text if lines else "", "assignments as in os-release(5)")
     return OsRelease(path=path, fields=fields, lines=evidence)
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """Give the name and the unquoted value of a shell assignment; the name is empty where the line is none."""
+    name, equals, value = text.strip().partition("=")
+    return (name, unquote(value)) if equals and _NAME.fullmatch(name) else ("", "")
+
+
 def unquote(value: str) -> str:
     """Undo shell quoting; a value whose quotes do not close is taken as it stands."""
-    try:
-        return "".join(shlex.split(value)) if value[:1] in {'"', "'"} else value.strip()
-    except ValueError:
-        return value.strip()
+    value = value.strip()
+    if single := _SINGLE_QUOTED.fullmatch(value):
+        return single[1]
+    double = _DOUBLE_QUOTED.fullmatch(value)
+    return _ESCAPED.sub(r"\1", double[1]) if double else value

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.errors import ReadError
+from nodediag.errors import ParseError, ReadError
 from nodediag.host.ask import Namespace
 from nodediag.host.host import Host, Line
 from nodediag.model.evidence import FileEvidence
@@ -49,7 +49,8 @@ def collect(host: Host) -> Packages:
 
 
 def parse_status(lines: tuple[Line, ...]) -> tuple[Package, ...]:
-    """Parse the status file: paragraphs of fields."""
+    """Parse the status file: paragraphs of fields; raises ParseError for a text that has none."""
+    _expect(lines, "Package: ", STATUS_PATH)
     found = []
     name = ""
     installed = False
@@ -65,7 +66,8 @@ def parse_status(lines: tuple[Line, ...]) -> tuple[Package, ...]:
 
 
 def parse_list(lines: tuple[Line, ...]) -> tuple[Package, ...]:
-    """Parse what `dpkg -l` prints."""
+    """Parse what `dpkg -l` prints; raises ParseError for a text without a package."""
+    _expect(lines, "ii ", LIST_PATH)
     found = []
     for line in lines:
         fields = line.text.split()
@@ -73,3 +75,8 @@ def parse_list(lines: tuple[Line, ...]) -> tuple[Package, ...]:
             name = fields[1].partition(":")[0]
             found.append(Package(name=name, version=fields[2], evidence=line.evidence))
     return tuple(found)
+
+
+def _expect(lines: tuple[Line, ...], start: str, path: str) -> None:
+    if lines and not any(line.text.startswith(start) for line in lines):
+        raise ParseError(path, lines[0].text, f"lines that start with {start.strip()!r}")

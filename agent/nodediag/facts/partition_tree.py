@@ -17,6 +17,7 @@ _ROW: Final = re.compile(r"[ │├└─|`-]*(\S+)")
 _WORD: Final = re.compile(r"\S+")
 _NUMBERS: Final = re.compile(r"[0-9]+:[0-9]+")
 _SIZE: Final = re.compile(r"([0-9]{1,20})(?:[.,]([0-9]))?([BKMGTPE]?)")
+_MOST_BYTES: Final = 2**63 - 1
 _UNITS: Final = "BKMGTPE"
 _PARTITION: Final = re.compile(r"(.*[0-9](?=p)|(?:[hsv]|xv)d[a-z]+)p?([0-9]{1,9})")
 _MAPPED: Final = frozenset({"dm", "crypt", "lvm", "mpath"})  # lsblk finds the word in a device-mapper device's uuid
@@ -36,6 +37,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def read(lines: tuple[Line, ...]) -> dict[str, BlockDevice]:
     """Read the devices by name, in the table's order."""
     devices: dict[str, BlockDevice] = {}
+    on: dict[str, dict[str, None]] = {}
+    targets: dict[str, list[str]] = {}
     above: list[Row] = []
     last = ""  # the device whose further mount points may follow
     for row in _rows(lines):
@@ -43,13 +46,15 @@ def read(lines: tuple[Line, ...]) -> dict[str, BlockDevice]:
             above = [*(held for held in above if held.start < row.start), row]
             device = _device(row, bare(above[-2].cells["NAME"]) if len(above) > 1 else "")
             last = "" if device.name in devices else device.name
-            held = devices.setdefault(device.name, device)
-            on = tuple(dict.fromkeys(held.on + device.on))
-            devices[device.name] = msgspec.structs.replace(held, on=on)
+            devices.setdefault(device.name, device)
+            targets.setdefault(device.name, list(device.targets))
+            on.setdefault(device.name, {}).update(dict.fromkeys(device.on))
         elif last and row.text.startswith("/"):
-            targets = (*devices[last].targets, row.text)
-            devices[last] = msgspec.structs.replace(devices[last], targets=targets)
-    return devices
+            targets[last].append(row.text)
+    return {
+        name: msgspec.structs.replace(device, on=tuple(on[name]), targets=tuple(targets[name]))
+        for name, device in devices.items()
+    }
 
 
 def bare(name: str) -> str:
@@ -115,4 +120,5 @@ def _device(row: Row, above: str) -> BlockDevice:
 def _bytes(text: str) -> int:
     """Read a size such as `195.9G`, which lsblk has rounded to a tenth."""
     found = _SIZE.fullmatch(text)
-    return int(found[1] + (found[2] or "0")) * 1024 ** max(_UNITS.find(found[3] or "B"), 0) // 10 if found else -1
+    size = int(found[1] + (found[2] or "0")) * 1024 ** _UNITS.index(found[3] or "B") // 10 if found else -1
+    return size if size <= _MOST_BYTES else -1

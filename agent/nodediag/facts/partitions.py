@@ -1,5 +1,6 @@
 """Block devices and their partitions: sysfs, see sysfs-block in the kernel's ABI documents, and udev's database."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ from nodediag.model.evidence import Evidence, PathEvidence
 NAMESPACE: Final[Namespace | None] = None  # sysfs shows the kernel's devices to every reader
 PATH: Final = "/sys/class/block"
 MOST: Final = 512
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _SECTOR_BYTES: Final = 512  # sysfs counts in these whatever the device's own sector is
 
 
@@ -56,15 +58,15 @@ class Partitions(msgspec.Struct, frozen=True, kw_only=True):
         return next((found for found in self.devices if device and found.device == device), None)
 
     def below(self, device: BlockDevice) -> tuple[BlockDevice, ...]:
-        """Give the partitions or disks on which a device finally stands."""
-        if not device.on:
-            return (device,)
-        found: list[BlockDevice] = []
-        for name in device.on:
-            lower = self.named(name)
-            if lower is not None and lower.name != device.name:
-                found += self.below(lower) if device.name not in lower.on else (lower,)
-        return tuple(found)
+        """Give the partitions or disks on which a device finally stands, as far as the list has them."""
+        reached = {device.name: device}
+        waiting = [device]
+        while waiting:
+            for lower in map(self.named, waiting.pop(0).on):
+                if lower is not None and lower.name not in reached:
+                    reached[lower.name] = lower
+                    waiting.append(lower)
+        return tuple(found for found in reached.values() if not found.on)
 
 
 def collect(host: Host) -> Partitions:
@@ -79,18 +81,17 @@ def collect(host: Host) -> Partitions:
 def _device(host: Host, name: str) -> BlockDevice:
     folder = f"{PATH}/{name}"
     event = _pairs(_maybe(host, f"{folder}/uevent"))
-    device = f"{event.get('MAJOR', '')}:{event.get('MINOR', '')}"
-    udev = _pairs(_maybe(host, f"/run/udev/data/b{device}"), prefix="E:")
-    size = _maybe(host, f"{folder}/size").strip()
+    device = f"{event['MAJOR']}:{event['MINOR']}" if {"MAJOR", "MINOR"} <= event.keys() else ""
+    udev = _pairs(_maybe(host, f"/run/udev/data/b{device}"), prefix="E:") if device else {}
     mapped = name.startswith("dm-")
     target = _link(host, folder)
     return BlockDevice(
         name=name,
         kind=_kind(name, event.get("DEVTYPE", "")),
-        device=device if len(device) > 1 else "",
+        device=device,
         parent=target.split("/")[-2] if event.get("DEVTYPE") == "partition" and target.count("/") > 1 else "",
-        number=_number(event.get("PARTN", "")),
-        size_bytes=int(size) * _SECTOR_BYTES if size.isdecimal() else -1,
+        number=_number(event.get("PARTN", ""), 0),
+        size_bytes=max(-1, _number(_maybe(host, f"{folder}/size").strip(), -1) * _SECTOR_BYTES),
         read_only=_maybe(host, f"{folder}/ro").strip() == "1",
         dm_name=_maybe(host, f"{folder}/dm/name").strip() if mapped else "",
         dm_uuid=_maybe(host, f"{folder}/dm/uuid").strip() if mapped else "",
@@ -109,11 +110,11 @@ def _kind(name: str, devtype: str) -> str:
     for prefix, kind in (("dm-", "dm"), ("loop", "loop"), ("sr", "rom"), ("md", "raid")):
         if name.startswith(prefix):
             return kind
-    return "disk"
+    return devtype
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else 0
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if _NUMBER.fullmatch(text) else otherwise
 
 
 def _pairs(text: str, prefix: str = "") -> dict[str, str]:

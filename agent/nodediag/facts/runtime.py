@@ -17,6 +17,7 @@ from nodediag.model.reason import Code
 
 NAMESPACE: Final = Namespace.MOUNT
 PATH: Final = "/etc/containerd/config.toml"
+_MOST_DOTS: Final = 500  # tomllib takes quadratic time for a dotted key
 
 Toml: TypeAlias = "dict[str, Toml] | list[Toml] | str | int | float | bool"
 
@@ -44,6 +45,9 @@ def collect(host: Host) -> ContainerdConfig:
 
 def parse(text: str) -> ContainerdConfig:
     """Parse the file; raises ParseError where it is no TOML (containerd would not start then)."""
+    crowded = next((line for line in text.split("\n") if line.count(".") > _MOST_DOTS), None)
+    if crowded is not None:
+        raise ParseError(PATH, crowded, f"TOML with at most {_MOST_DOTS} dots in a line")
     try:
         table: Toml = tomllib.loads(text)
         return ContainerdConfig(

@@ -1,0 +1,177 @@
+"""Whatever a node answers, facts are known or say why not; nothing else is ever raised."""
+
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nodediag.errors import ParseError, ReadError
+from nodediag.facts import (
+    cmdline,
+    kernel,
+    kubelet,
+    lsb_release,
+    mount_lists,
+    mounts,
+    os_release,
+    packages,
+    partition_lists,
+    runtime,
+)
+from nodediag.facts.snapshot import Facts, collect
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    List,
+    Names,
+    Namespace,
+    NamespaceAnswer,
+    Namespaces,
+    PathStat,
+    PathType,
+    Process,
+    Processes,
+    ProcessList,
+    Read,
+    Readlink,
+    Reply,
+    Sharing,
+    Stat,
+    Target,
+    Uname,
+    UnameAnswer,
+)
+from nodediag.host.host import Host, Line, Seen
+from nodediag.model.reason import Code, Reason
+from nodediag.model.report import Origin
+
+PATH = "/a/file"
+Parser = Callable[[tuple[Line, ...]], object]
+PARSERS: dict[str, Parser] = {
+    "cmdline": lambda lines: cmdline.parse(lines[0]),
+    "lsb_release": lsb_release.parse,
+    "mountinfo": lambda lines: mounts.parse(lines, PATH),
+    "mount lists": lambda lines: mount_lists.parse_either(lines, PATH),
+    "os_release": os_release.parse,
+    "dpkg status": packages.parse_status,
+    "dpkg -l": packages.parse_list,
+    "lsblk": lambda lines: partition_lists.parse_lsblk(lines, PATH),
+    "blkid": lambda lines: partition_lists.parse_blkid(lines, PATH),
+    "containerd": lambda lines: runtime.parse("\n".join(line.text for line in lines)),
+}
+PIECES = st.sampled_from([
+    "1 0 8:1 / / rw - ext4 /dev/sda1 rw", "2 1 0:5 / /proc rw shared:1 - proc  rw", "/dev/sda1 / ext4 rw 0 0", " - ",
+    "dm=", '"dm=1 vroot none ro 1,0 8 verity payload=PARTUUID=A', "dm-mod.create=v,,,ro,0 8 verity 0 PARTUUID=A;", '"',
+    "ID=cos", "Package: kubelet", "Status: install ok installed", "Version: 1", "ii  kubelet  1  x",
+    "bin_dir = ", "[plugins]", "a.b = 1", "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT", "sda 8:0 0 10G 0 disk",
+    "MAJOR=8", "MINOR=1", "DEVTYPE=partition", "PARTN=9", "E:ID_FS_LABEL=STATE", "btime 17", "0::/kubepods/x",
+    "containerRuntimeEndpoint: unix:///x", "NSpid:\t9\t1", '{"v1": {"cloud_name": "gce"}}', "Linux version 6.6+ x",
+    "\u0663", "9" * 5000, "\\040", "\\777", "\0", "\t", ",", ";", "=", ":", "/", "{", "[", "&a ", "*a ", "\r", "\u2028",
+])  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=40), st.lists(PIECES, max_size=6).map("\n".join), st.lists(PIECES, max_size=6).map("".join)
+)
+BYTES = st.one_of(TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=40))
+ARGUMENTS = st.one_of(
+    st.sampled_from(["kubelet", "/x/kubelet", "hyperkube", "--config", "--config=/k", "--node-labels=a=b", "--", "-"]),
+    st.text(max_size=9),
+)
+PROCESSES = st.builds(Process, st.integers(1, 9), st.just(0), st.just("x"), st.lists(ARGUMENTS, max_size=5).map(tuple))
+PATH_NAMES = st.one_of(st.sampled_from(["sda", "sda1", "dm-0", "loop0", "md0", "..", ""]), st.text(max_size=5))
+REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
+    Read: st.builds(Content, BYTES),
+    List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
+    Stat: st.builds(PathStat, st.sampled_from(PathType), st.just("0755"), st.integers(0, 9), st.just("8:1")),
+    Readlink: st.builds(Target, st.one_of(st.text(max_size=9), st.lists(PATH_NAMES).map("/".join))),
+    Processes: st.builds(ProcessList, st.lists(PROCESSES, max_size=3).map(tuple), st.booleans()),
+    Uname: st.builds(UnameAnswer, *(st.text(max_size=9) for _ in range(5))),
+    Namespaces: st.builds(NamespaceAnswer, st.dictionaries(st.sampled_from(Namespace), st.sampled_from(Sharing))),
+}
+FAILURES = st.builds(Failure, st.builds(Reason, code=st.sampled_from(Code), detail=st.text(max_size=9)))
+
+
+class Anything:
+    """A node that answers as hypothesis likes: with what was asked for, with a failure, or with something else."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def answer(self, ask: Ask) -> Reply:
+        fitting = REPLIES.get(type(ask), FAILURES)
+        return self._data.draw(st.one_of(fitting, fitting, fitting, FAILURES, REPLIES[Stat]))
+
+
+class Same:
+    """A node all of whose files hold the same bytes."""
+
+    def __init__(self, data: bytes, missing: Code) -> None:
+        self._data = data
+        self._missing = missing
+
+    def answer(self, ask: Ask) -> Reply:
+        match ask:
+            case Read():
+                return Content(self._data)
+            case List():
+                return Names(("dm-0", "loop0", "sda", "sda1"))
+            case Processes():
+                return ProcessList((Process(9, 1, "kubelet", ("kubelet", "--config=/k")),), complete=True)
+            case _:
+                return Failure(Reason(code=self._missing, detail="no"))
+
+
+def seen() -> Seen:
+    return Seen(origin=Origin.TREE, root="/t", uid=0)
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+@settings(max_examples=100)
+@given(text=TEXTS)
+def test_a_parser_raises_a_parse_error_or_nothing(parser: Parser, text: str) -> None:
+    lines = tuple(Line(PATH, number, line) for number, line in enumerate(text.split("\n"), 1))
+    try:
+        found = parser(lines)
+    except ParseError:
+        return
+    assert msgspec.json.encode(found)
+
+
+@pytest.mark.parametrize("parser", [os_release.parse, lsb_release.parse])
+def test_a_file_without_lines_is_refused(parser: Parser) -> None:
+    with pytest.raises(ParseError):
+        parser(())
+
+
+@settings(max_examples=100)
+@given(argv=st.lists(ARGUMENTS, max_size=8).map(tuple), mask=st.integers(0, 2**64 - 1))
+def test_flags_and_taints_are_always_read(argv: tuple[str, ...], mask: int) -> None:
+    assert "" not in kubelet.parse_flags(argv)
+    assert len(kubelet.parse_labels(",".join(argv))) <= ",".join(argv).count(",") + 1
+    assert len(kernel.decode(mask)) == mask.bit_count()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow], deadline=None)
+@given(data=st.data())
+def test_collecting_from_a_node_that_answers_anything_raises_nothing(data: st.DataObject) -> None:
+    assert isinstance(collect(Host(Anything(data), seen())), Facts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=BYTES, missing=st.sampled_from([Code.ABSENT, Code.NOT_CAPTURED, Code.NOT_PERMITTED]))
+def test_collecting_from_files_that_hold_anything_gives_facts_that_can_be_written(data: bytes, missing: Code) -> None:
+    facts = collect(Host(Same(data, missing), seen()))
+    assert msgspec.json.decode(msgspec.json.encode(facts), type=Facts) == facts
+    assert len({spot.what for spot in facts.blind_spots()}) == len(facts.blind_spots())
+
+
+@settings(max_examples=60)
+@given(data=BYTES)
+def test_a_list_that_holds_anything_is_a_list_or_an_error_of_ours(data: bytes) -> None:
+    node = Host(Same(data, Code.ABSENT), seen())
+    for collector in (mount_lists, partition_lists, lsb_release, packages):
+        with contextlib.suppress(ReadError, ParseError):
+            assert collector.collect(node) is not None

@@ -1,0 +1,147 @@
+"""All facts in one pass, and why those are unknown that are."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nodediag.facts.fact import Fact, Known, Unknown, need
+from nodediag.facts.snapshot import Facts
+from nodediag.host.ask import Failure, Process, UnameAnswer
+from nodediag.model.image import Answer
+from nodediag.model.reason import Code, Reason
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeFacts, MakeHost
+
+MOUNTINFO = """\
+26 1 254:0 / / ro,relatime - ext2 /dev/mapper/vroot ro
+27 26 8:1 /var /var rw,nosuid,nodev,noexec - ext4 /dev/sda1 rw,commit=30
+31 26 0:5 / /proc rw - proc proc rw
+32 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+"""
+MOUNTS = "/dev/mapper/vroot / ext2 ro 0 0\nproc /proc proc rw 0 0\n"
+LSBLK = "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT\nsda    8:0    0  10G  0 disk\n"
+NODE: dict[str, str] = {
+    "/proc/1/mountinfo": MOUNTINFO,
+    "/proc/1/cgroup": "0::/init.scope\n",
+    "/proc/cmdline": "cros_efi quiet\n",
+    "/proc/stat": "btime 1700000000\n",
+    "/proc/sys/kernel/random/boot_id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301\n",
+    "/proc/sys/kernel/tainted": "0\n",
+    "/etc/os-release": "ID=cos\nVERSION_ID=117\n",
+    "/etc/lsb-release": "CHROMEOS_RELEASE_BOARD=lakitu\n",
+    "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+    "/sys/class/dmi/id/product_name": "Google Compute Engine\n",
+    "/sys/class/block/sda/uevent": "MAJOR=8\nMINOR=0\nDEVTYPE=disk\n",
+}
+UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
+NAMES = tuple(name for name in Facts.__struct_fields__ if name != "image")
+
+
+def fact(facts: Facts, name: str) -> Fact[object]:
+    found: Fact[object] = getattr(facts, name)
+    return found
+
+
+def codes(facts: Facts) -> dict[str, Code]:
+    pairs = ((name, fact(facts, name)) for name in NAMES)
+    return {name: found.reason.code for name, found in pairs if isinstance(found, Unknown)}
+
+
+def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
+    found = facts(host({**NODE}, processes=(Process(9, 1, "kubelet", ("kubelet",)),), uname=UNAME))
+    assert codes(found) == {}
+    assert [spot.what for spot in found.blind_spots()] == ["image"]
+    assert need(found.host_view).node is Answer.YES
+    assert need(found.cgroups).version == 2
+
+
+def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
+    found = facts(host({}, uname=UNAME))
+    assert codes(found) == dict.fromkeys(
+        ("os_release", "lsb_release", "cmdline", "machine", "boot", "mounts", "partitions", "cgroups"), Code.ABSENT
+    )
+    assert [spot.what for spot in found.blind_spots()] == ["image"]
+    assert not need(found.containerd_config).present
+    assert not need(found.packages).manager
+    assert need(found.host_view).node is Answer.UNKNOWN
+
+
+def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
+    found = facts(host({}, missing=Code.NOT_CAPTURED))
+    unknown = [name for name in NAMES if name not in {"host_view", "kubelet"}]  # the host of tests lists no processes
+    assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED)
+    assert {spot.what for spot in found.blind_spots()} == {*unknown, "image"}
+
+
+def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
+    pod = MOUNTINFO.replace("ext2 /dev/mapper/vroot", "overlay overlay")
+    found = facts(host({**NODE, "/proc/1/mountinfo": pod}, uname=UNAME))
+    hidden = "os_release lsb_release machine hostname instance mounts cgroups kubelet containerd_config packages"
+    assert codes(found) == dict.fromkeys(hidden.split(), Code.OTHER_NAMESPACE)
+    assert need(found.cmdline).has("cros_efi")
+    assert need(found.host_view).node is Answer.NO
+
+
+def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "MakeFacts") -> None:
+    garbled = {"/proc/1/mountinfo": "garbled\n", "/etc/machine-id": "short\n", "/proc/stat": "", "/etc/os-release": ""}
+    refused = Failure(Reason(code=Code.NOT_PERMITTED, detail="no"))
+    found = facts(host({**NODE, **garbled, "/proc/cmdline": refused}, uname=UNAME))
+    assert codes(found) == {
+        "mounts": Code.UNPARSABLE,
+        "cgroups": Code.UNPARSABLE,
+        "machine": Code.UNPARSABLE,
+        "boot": Code.UNPARSABLE,
+        "os_release": Code.UNPARSABLE,
+        "cmdline": Code.NOT_PERMITTED,
+    }
+
+
+def test_other_lists_count_where_the_kernels_own_were_not_captured(host: "MakeHost", facts: "MakeFacts") -> None:
+    lists = {"/proc/mounts": MOUNTS, "/sos_commands/block/lsblk": LSBLK}
+    found = facts(host({**lists}, missing=Code.NOT_CAPTURED))
+    assert need(found.mounts).path == "/proc/mounts"
+    assert need(found.partitions).devices[0].evidence is not None
+    both = facts(host({**NODE, **lists}, missing=Code.NOT_CAPTURED))
+    assert need(both.mounts).path == "/proc/1/mountinfo"
+    assert need(both.partitions).devices[0].kind == "disk"
+
+
+def test_on_a_running_node_a_list_never_stands_for_the_kernels_own(host: "MakeHost", facts: "MakeFacts") -> None:
+    found = facts(host({"/proc/mounts": MOUNTS}))
+    assert codes(found)["mounts"] is Code.ABSENT
+
+
+def test_a_list_that_is_garbled_says_so(host: "MakeHost", facts: "MakeFacts") -> None:
+    found = facts(host({"/proc/mounts": "garbled"}, missing=Code.NOT_CAPTURED))
+    assert codes(found)["mounts"] is Code.UNPARSABLE
+
+
+@pytest.mark.parametrize(
+    ("mounts", "code"),
+    [
+        pytest.param(MOUNTS, Code.ABSENT, id="a whole table has none"),
+        pytest.param(MOUNTS + "garbled\n", Code.NOT_CAPTURED, id="one line could not be read"),
+        pytest.param("/dev/sda1 / ext4 rw 0 0\n", Code.NOT_CAPTURED, id="a part of a table"),
+    ],
+)
+def test_no_cgroup_file_system_is_absence_only_in_a_whole_table(
+    host: "MakeHost", facts: "MakeFacts", mounts: str, code: Code
+) -> None:
+    found = facts(host({"/proc/mounts": mounts}, missing=Code.NOT_CAPTURED))
+    assert codes(found)["cgroups"] is code
+
+
+def test_cloud_shell_without_a_mount_table_is_a_container(host: "MakeHost", facts: "MakeFacts") -> None:
+    files = {
+        "/proc/cmdline": 'cros_efi "dm=1 vroot none ro 1,0 8 verity payload=PARTUUID=A"',
+        "/etc/os-release": "ID=debian",
+    }
+    found = facts(host({**files}, missing=Code.NOT_CAPTURED))
+    assert codes(found)["os_release"] is Code.OTHER_NAMESPACE
+    assert codes(found)["mounts"] is Code.OTHER_NAMESPACE
+    assert isinstance(found.cmdline, Known)
+
+
+def test_facts_that_were_not_asked_for_say_so() -> None:
+    assert codes(Facts()) == dict.fromkeys(NAMES, Code.NOT_ASKED)
