@@ -10,26 +10,26 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
 from nodediag.profiles.profile import CgroupRule, Profile
 
-_ASKED_V1: Final = frozenset({"0", "false", "no", "off"})
+_ASKED_V1: Final = frozenset({"0", "false", "no", "off", "n", "f"})  # as systemd reads them; the bare word is yes
 
 
 @check(
     "cgroups.version",
     title="The cgroup version is the one the image starts with",
-    needs="PID 1's mount table and os-release",
+    needs="PID 1's mount table, os-release and /proc/cmdline",
 )
 def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Kubelet, runtime and agents are set up for one version; under the other, limits do not hold."""
     if not profile.cgroup:
         raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
-    cgroups = need(facts.cgroups)
     release = need(facts.os_release).fields.get("VERSION_ID", "")
     rule = next((rule for rule in profile.cgroup if _covers(rule, release)), None)
     if rule is None:
         raise NotApplicableError(f"images of release {release or 'unknown'} start with either version")
-    cmdline = known(facts.cmdline)
+    cgroups, cmdline = need(facts.cgroups), known(facts.cmdline)
     wanted = _asked(cmdline) or rule.version
     if cgroups.version != wanted:
+        need(facts.cmdline)  # GKE keeps a pool on the other version by it
         evidence = (cgroups.evidence, need(facts.os_release).evidence("VERSION_ID"))
         yield Problem(
             severity=Severity.WARNING,
@@ -47,10 +47,9 @@ def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
 
 def _asked(cmdline: Cmdline | None) -> int:
     """Give the version that the command line asks systemd for, 0 where it asks for none."""
-    asked = cmdline.last("systemd.unified_cgroup_hierarchy") if cmdline is not None else ""
-    if not asked:
-        return 0
-    return 1 if asked.lower() in _ASKED_V1 else 2
+    if cmdline is None or not cmdline.has("systemd.unified_cgroup_hierarchy"):
+        return 2 if cmdline is not None and cmdline.last("cgroup_no_v1") == "all" else 0
+    return 1 if cmdline.last("systemd.unified_cgroup_hierarchy").lower() in _ASKED_V1 else 2
 
 
 def _covers(rule: CgroupRule, release: str) -> bool:

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from nodediag.checks.check import Check, check
-from nodediag.facts.fact import NotKnownError, need
+from nodediag.facts.fact import Known, NotKnownError, need
 from nodediag.facts.snapshot import Facts
 from nodediag.model.image import ImageType
-from nodediag.model.outcome import Problem, Severity, Subject
+from nodediag.model.outcome import Problem, Requirement, Severity, Subject
+from nodediag.model.reason import Code, Reason
 from nodediag.profiles.profile import Profile
+
+_ENOUGH: Final = 2
+_WHY: Final = "an image has one system, kernel and runtime; what none has together was brought together later"
+_SOURCE: Final = "GKE node images"
+_SOURCES: Final = ("os_release", "mounts", "kernel", "cmdline", "kubelet", "packages")
 
 
 @check(
@@ -28,14 +34,18 @@ def identified(facts: Facts, profile: Profile) -> Iterator[Problem]:
 @check(
     "image.consistent",
     title="What is seen of the image agrees with itself",
-    needs="as image.identified; what is not seen cannot contradict",
+    needs="two of os-release, PID 1's mount table, the kernel's release and command line, the kubelet, dpkg's database",
 )
 def consistent(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Two things that no image has together mean that the node was changed, or is not what it says it is."""
-    del profile
     view = need(facts.host_view)
     if view.elsewhere is not None:
         raise NotKnownError(view.elsewhere)
+    seen = [name for name in _SOURCES if isinstance(getattr(facts, name), Known)]
+    if len(seen) < _ENOUGH:
+        detail = f"nothing to compare: of {', '.join(_SOURCES)} only {', '.join(seen) or 'none'} was seen"
+        needs = "/etc/os-release, /proc/1/mountinfo, /proc/cmdline and the kubelet's command line"
+        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=detail, needs=needs))
     for one in need(facts.image).contradictions:
         yield Problem(
             severity=Severity.CRITICAL,
@@ -43,6 +53,7 @@ def consistent(facts: Facts, profile: Profile) -> Iterator[Problem]:
             message=one.says,
             expected=one.expected,
             observed=one.says,
+            requirement=Requirement(profile=profile.name, key="image", why=_WHY, source=_SOURCE),
             remedy="find out who changed the node, and recreate it from its image",
             evidence=one.evidence,
         )

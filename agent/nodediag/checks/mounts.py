@@ -15,6 +15,8 @@ from nodediag.model.reason import Code, Reason
 from nodediag.profiles.profile import PathRule, Persistence, Profile
 
 _NEEDS: Final = "PID 1's mount table: /proc/1/mountinfo below the node's root"
+_MOST_NAMED: Final = 20
+_COMPLETE: Final = "/proc/1/mountinfo, which has every mount and all its options"
 _KEPT: Final = {Persistence.STATEFUL: (Backing.DISK, Backing.NETWORK), Persistence.STATELESS: (Backing.MEMORY,)}
 
 
@@ -72,7 +74,7 @@ def executable(facts: Facts, profile: Profile) -> Iterator[Problem]:
     yield from _judge(facts, profile, profile.paths, (_EXECUTABLE,))
 
 
-@check("mounts.suid-and-devices", title="nosuid and nodev hold where the image sets them", needs=_NEEDS)
+@check("mounts.suid-and-devices", title="The options nosuid and nodev hold where the image sets them", needs=_NEEDS)
 def suid_and_devices(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Without them a file on a data disk can give its reader root, or stand for a device."""
     yield from _judge(facts, profile, profile.paths, (_SUID, _DEVICES))
@@ -81,33 +83,34 @@ def suid_and_devices(facts: Facts, profile: Profile) -> Iterator[Problem]:
 @check("mounts.persistence", title="Data is kept where it must be, and gone at reboot where it must be", needs=_NEEDS)
 def persistence(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """What lies in memory by mistake is lost at reboot; what lies on a disk by mistake outlives it, or fills it."""
-    mounts = need(facts.mounts)
     rules = {path: rule for path, rule in profile.paths.items() if rule.persistence is not msgspec.UNSET}
     if not rules:
         raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
+    mounts = need(facts.mounts)
     open_paths = []
     for path, rule in rules.items():
         mount = _judged(facts, mounts, path, rule)
-        if mount is None or mount.backing is Backing.UNKNOWN:
+        backing = Backing.UNKNOWN if mount is None else _backing(mounts, mount)
+        if mount is None or backing is Backing.UNKNOWN:
             open_paths += [path] if not _excused(facts, mounts, path, rule) else []
-        elif rule.persistence is not msgspec.UNSET and mount.backing not in _KEPT[rule.persistence]:
-            yield _misplaced(profile, path, rule, mount)
+        elif rule.persistence is not msgspec.UNSET and backing not in _KEPT[rule.persistence]:
+            yield _misplaced(profile, path, rule, mount, backing)
     _unseen(open_paths, mounts)
 
 
 @check("mounts.stateful-partition", title="Stateful paths lie on the stateful partition", needs=_NEEDS)
 def stateful_partition(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """One file system keeps a node's data; a path that has left it is not kept, or is not what the image made."""
-    mounts = need(facts.mounts)
     rules = {path: rule for path, rule in profile.paths.items() if rule.on}
     if not rules:
         raise NotApplicableError(f"the profile {profile.name} names no such partition")
+    mounts = need(facts.mounts)
     open_paths = []
     for path, rule in rules.items():
         mount, home = _judged(facts, mounts, path, rule), mounts.at(rule.on)
         if mount is None or home is None:
             open_paths += [path] if not _excused(facts, mounts, path, rule) else []
-        elif mount.device != home.device and mount.source != home.source:
+        elif not _same(mount, home):
             yield Problem(
                 severity=Severity.WARNING if rule.severity is msgspec.UNSET else rule.severity,
                 subject=Subject("path", path),
@@ -123,55 +126,51 @@ def stateful_partition(facts: Facts, profile: Profile) -> Iterator[Problem]:
 @check("mounts.unexpected", title="No mount opens what the layout keeps closed", needs=_NEEDS)
 def unexpected(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """A mount that somebody adds below a noexec path makes a place to start programs from."""
-    mounts = need(facts.mounts)
     if "/" not in profile.paths or not profile.expected_mounts:
         raise NotApplicableError(f"the profile {profile.name} does not list the mounts of its image")
+    mounts, open_paths = need(facts.mounts), []
     patterns = tuple(path for entry in profile.expected_mounts for path in entry.paths)
     for mount in mounts.visible():
-        if mount.target in profile.paths or not mount.options_known or _matches(mount.target, patterns):
+        if mount.target in profile.paths or mount.backing is Backing.KERNEL or _matches(mount.target, patterns):
             continue
         path, rule = _above(mount.target, profile.paths)
-        opened = [
-            aspect.good
-            for aspect in (_WRITABLE, _EXECUTABLE)
-            if getattr(rule, aspect.key) is False and aspect.has(mount)
-        ]
-        if opened and mount.writable:
-            yield Problem(
-                severity=Severity.WARNING,
-                subject=Subject("path", mount.target),
-                message=f"{mount.target} is a mount of its own ({mount.fstype} on {mount.source}),"
-                f" {' and '.join(opened)} below {path}, which is not",
-                expected=f"no such mount below {path}", observed=",".join(mount.options),
-                values={"source": mount.source, "fstype": mount.fstype, "options": mount.options},
-                requirement=requirement(profile, f"{path}.{'executable' if len(opened) == 1 else 'writable'}", rule),
-                remedy="find who mounts it (a DaemonSet or start-up script, as a rule) and whether it must be so",
-                evidence=(mount.evidence,),
-            )  # fmt: skip
+        opened = [aspect for aspect in (_WRITABLE, _EXECUTABLE) if _opens(rule, aspect, mount)]
+        if not mount.options_known:
+            open_paths.append(mount.target)
+        elif opened and mount.writable:  # into a read-only one nothing can be put
+            yield _added(profile, path, rule, mount, opened)
+    _unseen(open_paths, mounts)
+    if not mounts.complete:
+        detail = f"{mounts.path} does not list every mount"
+        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=detail, needs=_COMPLETE))
 
 
 def _judge(
     facts: Facts, profile: Profile, rules: dict[str, PathRule], aspects: tuple[_Aspect, ...]
 ) -> Iterator[Problem]:
     """Hold each path to its rule; what the list of mounts does not show is named, never taken for good or bad."""
-    mounts = need(facts.mounts)
     asked = {path: rule for path, rule in rules.items() if any(_asks(rule, aspect) for aspect in aspects)}
     if not asked:
         raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
+    mounts = need(facts.mounts)
     open_paths = []
     for path, rule in asked.items():
         mount = _judged(facts, mounts, path, rule)
         if mount is None or not mount.options_known:
             open_paths += [path] if not _excused(facts, mounts, path, rule) else []
             continue
-        for aspect in aspects:
-            if _asks(rule, aspect) and getattr(rule, aspect.key) is not aspect.has(mount):
-                yield _differs(profile, path, rule, mount, aspect)
+        wrong = [one for one in aspects if _asks(rule, one) and getattr(rule, one.key) is not one.has(mount)]
+        if wrong:
+            yield _differs(profile, path, rule, mount, wrong)
     _unseen(open_paths, mounts)
 
 
 def _asks(rule: PathRule, aspect: _Aspect) -> bool:
     return getattr(rule, aspect.key) is not msgspec.UNSET
+
+
+def _opens(rule: PathRule, aspect: _Aspect, mount: Mount) -> bool:
+    return getattr(rule, aspect.key) is False and aspect.has(mount)
 
 
 def _judged(facts: Facts, mounts: Mounts, path: str, rule: PathRule) -> Mount | None:
@@ -193,30 +192,68 @@ def _excused(facts: Facts, mounts: Mounts, path: str, rule: PathRule) -> bool:
     return rule.optional or (cmdline is not None and unit in cmdline.values("systemd.mask"))
 
 
+def _same(mount: Mount, other: Mount) -> bool:
+    """Tell whether two mounts are of one file system: by its number, or its source where a list has no numbers."""
+    numbered = bool(mount.device and other.device)
+    return mount.device == other.device if numbered else mount.source == other.source
+
+
+def _backing(mounts: Mounts, mount: Mount) -> Backing:
+    """Tell what keeps a mount's data; an overlay's is kept where its upper layer lies.
+
+    Below /tmp the table does not tell it: what was there when the overlay was made may be covered since.
+    """
+    upper = mount.layer("upperdir")
+    if mount.backing is not Backing.UNKNOWN or not upper.startswith("/"):
+        return mount.backing
+    below = mounts.holding(upper)
+    covered = below is None or below.target in {mount.target, "/tmp"}  # noqa: S108 - a path of the node
+    return Backing.UNKNOWN if covered or below is None else below.backing
+
+
 def _unseen(paths: list[str], mounts: Mounts) -> None:
     if paths:
-        detail = f"{mounts.path} does not show the mounts or options of {', '.join(paths)}"
-        needs = "/proc/1/mountinfo, which has every mount and all its options"
-        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=detail, needs=needs))
+        named = ", ".join(paths[:_MOST_NAMED]) + (
+            f" and {len(paths) - _MOST_NAMED} more" if paths[_MOST_NAMED:] else ""
+        )
+        detail = f"{mounts.path} does not show the mounts or options of {named}"
+        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=detail, needs=_COMPLETE))
 
 
-def _differs(profile: Profile, path: str, rule: PathRule, mount: Mount, aspect: _Aspect) -> Problem:
-    wanted = getattr(rule, aspect.key)
-    good, bad = (aspect.good, aspect.bad) if wanted else (aspect.bad, aspect.good)
-    default = aspect.lacking if wanted else aspect.excess
+def _differs(profile: Profile, path: str, rule: PathRule, mount: Mount, wrong: list[_Aspect]) -> Problem:
+    """Make one problem of all that is wrong at a path: its fingerprint is check and path."""
+    wanted = [(aspect, bool(getattr(rule, aspect.key))) for aspect in wrong]
+    good = " and ".join(aspect.good if asked else aspect.bad for aspect, asked in wanted)
+    bad = " and ".join(aspect.bad if asked else aspect.good for aspect, asked in wanted)
+    defaults = [aspect.lacking if asked else aspect.excess for aspect, asked in wanted]
     where = "" if mount.target == path else f" (it lies on {mount.target})"
     return Problem(
-        severity=default if rule.severity is msgspec.UNSET else rule.severity,
+        severity=min(defaults, key=list(Severity).index) if rule.severity is msgspec.UNSET else rule.severity,
         subject=Subject("path", path),
         message=f"{path} is {bad}{where}; it must be {good}",
         expected=good, observed=bad,
         values={"mount": mount.target, "source": mount.source, "fstype": mount.fstype, "options": mount.options},
-        requirement=requirement(profile, f"{path}.{aspect.key}", rule), remedy=rule.remedy,
+        requirement=requirement(profile, f"{path}.{wrong[0].key}", rule), remedy=rule.remedy,
         evidence=(mount.evidence,),
     )  # fmt: skip
 
 
-def _misplaced(profile: Profile, path: str, rule: PathRule, mount: Mount) -> Problem:
+def _added(profile: Profile, path: str, rule: PathRule, mount: Mount, opened: list[_Aspect]) -> Problem:
+    words = " and ".join(aspect.good for aspect in opened)
+    return Problem(
+        severity=Severity.WARNING,
+        subject=Subject("path", mount.target),
+        message=f"{mount.target} is a mount of its own ({mount.fstype} on {mount.source}),"
+        f" {words} below {path}, which is not",
+        expected=f"no {words} mount of its own below {path}", observed=",".join(mount.options),
+        values={"source": mount.source, "fstype": mount.fstype, "options": mount.options},
+        requirement=requirement(profile, f"{path}.{opened[0].key}", rule),
+        remedy="find who mounts it (a DaemonSet or start-up script, as a rule) and whether it must be so",
+        evidence=(mount.evidence,),
+    )  # fmt: skip
+
+
+def _misplaced(profile: Profile, path: str, rule: PathRule, mount: Mount, backing: Backing) -> Problem:
     stateful = rule.persistence is Persistence.STATEFUL
     default = Severity.CRITICAL if stateful else Severity.WARNING
     lies = f"{path} lies on {mount.fstype} ({mount.source})"
@@ -227,7 +264,7 @@ def _misplaced(profile: Profile, path: str, rule: PathRule, mount: Mount) -> Pro
         severity=default if rule.severity is msgspec.UNSET else rule.severity,
         subject=Subject("path", path),
         message=f"{lies}; {wanted}",
-        expected=str(rule.persistence), observed=f"{mount.backing.value} ({mount.fstype} on {mount.source})",
+        expected=str(rule.persistence), observed=f"{backing.value} ({mount.fstype} on {mount.source})",
         values={"mount": mount.target, "source": mount.source, "fstype": mount.fstype},
         requirement=requirement(profile, f"{path}.persistence", rule), remedy=rule.remedy,
         evidence=(mount.evidence,),

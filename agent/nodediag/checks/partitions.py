@@ -55,10 +55,10 @@ def root_slot(facts: Facts, profile: Profile) -> Iterator[Problem]:
         needs = "/sys/class/block, with the slaves of the device below /"
         raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail="the device below / was not seen", needs=needs))
     for part in below:
-        named = bool(part.names & frozenset(rule.slots))
-        if named or (not part.names and part.number in rule.slot_numbers):
+        # the file system on a slot may have a label too, which is not the slot's
+        if part.part_label in rule.slots or (not part.part_label and part.number in rule.slot_numbers):
             continue
-        label = "/".join(sorted(part.names)) or f"number {part.number}"
+        label = part.part_label or f"number {part.number}"
         yield Problem(
             severity=Severity.WARNING,
             subject=Subject("partition", part.name),

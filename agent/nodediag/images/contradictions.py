@@ -5,6 +5,7 @@ from typing import Final
 
 from nodediag.facts.fact import known
 from nodediag.facts.snapshot import Facts
+from nodediag.images.family import UBUNTU_KERNEL
 from nodediag.images.gke import LABEL_PREFIX, kubelet_release
 from nodediag.images.runtime import NO_DOCKERSHIM
 from nodediag.model.image import Answer, Contradiction, OsFamily, RuntimeName
@@ -14,7 +15,7 @@ _VROOT: Final = "/dev/mapper/vroot"
 
 def find(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> tuple[Contradiction, ...]:
     """List every contradiction."""
-    sides = (_root_of_cos, _root_of_others, _labelled_system, _labelled_kernel, _package)
+    sides = (_root_of_cos, _root_of_others, _kernel_of_others, _labelled_system, _labelled_kernel, _package)
     found = [one for side in sides for one in side(facts, family)]
     return (
         *found,
@@ -50,6 +51,17 @@ def _root_of_others(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
         )
 
 
+def _kernel_of_others(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
+    release, cmdline = known(facts.os_release), known(facts.cmdline)
+    if release is not None and family is not OsFamily.COS and cmdline is not None and cmdline.boots_cos:
+        yield Contradiction(
+            name="other-system-on-cos-kernel",
+            says=f"os-release says {release.id}, but the kernel was started by COS's boot loader, for the root of COS",
+            expected="only COS is started with cros_efi and the verity device vroot",
+            evidence=(release.evidence("ID"), cmdline.evidence),
+        )
+
+
 def _labelled_system(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
     kubelet, release = known(facts.kubelet), known(facts.os_release)
     label = kubelet.labels.get(f"{LABEL_PREFIX}os-distribution", "") if kubelet is not None else ""
@@ -74,11 +86,11 @@ def _labelled_kernel(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
             expected="COS kernels have no -gke flavour",
             evidence=(*kubelet.flag_evidence("node-labels"), kernel.evidence),
         )
-    elif kernel is not None and family is OsFamily.COS and kernel.release.endswith("-gke"):
+    elif kernel is not None and family is OsFamily.COS and UBUNTU_KERNEL.fullmatch(kernel.release):
         yield Contradiction(
             name="cos-with-ubuntu-kernel",
-            says=f"the system is COS, but the kernel {kernel.release} is that of GKE's Ubuntu",
-            expected="COS kernels have no -gke flavour",
+            says=f"the system is COS, but the kernel {kernel.release} is one of Ubuntu's",
+            expected="COS kernels have no flavour: their releases end in +",
             evidence=(kernel.evidence,),
         )
 

@@ -77,7 +77,7 @@ def _runtime(facts: Facts, image: Image) -> Runtime:
         return Runtime(name=image.runtime, version=UNKNOWN, endpoint=UNKNOWN)
     if not kubelet.running:
         return Runtime(name=image.runtime, version=NONE, endpoint=NONE)
-    names = {image.runtime.value, f"{image.runtime.value}.io"}
+    names = {image.runtime.value, f"{image.runtime.value}.io", f"{image.runtime.value}-ce"}
     version = next((p.version for p in packages.installed if p.name in names), UNKNOWN) if packages else UNKNOWN
     return Runtime(name=image.runtime, version=version, endpoint=kubelet.endpoint or UNKNOWN)
 

@@ -17,11 +17,14 @@ from nodediag.model.image import Finding, OsFamily
 _ENOUGH: Final = 2
 _NEEDS: Final = "/etc/os-release, or /proc/1/mountinfo and /proc/cmdline"
 _NAMED: Final = {"cos": OsFamily.COS, "ubuntu": OsFamily.UBUNTU}
-_UBUNTU_KERNEL: Final = re.compile(r"\d+\.\d+\.\d+-\d+-(?:generic|gke|gcp|aws|azure|oracle|kvm|lowlatency|virtual)")
+UBUNTU_KERNEL: Final = re.compile(r"\d+\.\d+\.\d+-\d+-(?:generic|gke|gcp|aws|azure|oracle|kvm|lowlatency|virtual)")
 _COS_LABELS: Final = frozenset({"STATE", "KERN-A", "ROOT-A", "KERN-B", "ROOT-B", "OEM", "RWFW", "EFI-SYSTEM"})
 _COS_NUMBERS: Final = frozenset(range(1, 13))
 _CLOUD_IMAGE_NUMBERS: Final = frozenset({1, 14, 15})
+_CLOUD_IMAGE_BOOT: Final = 16  # /boot, from 24.04 on
 _KUBERNETES_HOME: Final = "/home/kubernetes/"
+_COS_BOARD: Final = "lakitu"
+_SHARED_NAMES: Final = frozenset({"chromium os", "container-optimized os"})  # COS is built from ChromiumOS
 
 
 def decide(facts: Facts) -> Decision[OsFamily]:
@@ -34,13 +37,14 @@ def decide(facts: Facts) -> Decision[OsFamily]:
 
 
 def _by_lsb(facts: Facts) -> Decision[OsFamily] | None:
-    if not isinstance(facts.lsb_release, Known):
-        return None
-    fields, lines = facts.lsb_release.value.fields, facts.lsb_release.value.lines
-    for key in ("DISTRIB_ID", "CHROMEOS_RELEASE_NAME"):
-        if key in fields:
-            value = _NAMED.get(fields[key].lower(), OsFamily.OTHER)
-            return Decision(value=value, findings=(found(f"lsb-release: {key}={fields[key]}", lines[key]),))
+    """Decide by Ubuntu's lsb-release or ChromeOS's. COS keeps the latter too, for its own board, lakitu."""
+    lsb = known(facts.lsb_release)
+    for key in ("DISTRIB_ID", "CHROMEOS_RELEASE_BOARD", "CHROMEOS_RELEASE_NAME") if lsb is not None else ():
+        named = lsb.fields.get(key, "").lower() if lsb is not None else ""
+        if lsb is None or not named or (key == "CHROMEOS_RELEASE_NAME" and named in _SHARED_NAMES):
+            continue
+        value = OsFamily.COS if named.startswith(_COS_BOARD) else _NAMED.get(named, OsFamily.OTHER)
+        return Decision(value=value, findings=(found(f"lsb-release: {key}={lsb.fields[key]}", lsb.lines[key]),))
     return None
 
 
@@ -61,14 +65,17 @@ def _is_chromeos(facts: Facts) -> bool:
     """Tell what ChromeOS and its kin have and COS has not."""
     if isinstance(facts.cmdline, Known) and facts.cmdline.value.has("cros_secure"):
         return True
-    mounts = known(facts.mounts)
+    mounts, partitions = known(facts.mounts), known(facts.partitions)
+    if partitions is not None and partitions.named("encstateful") is not None:  # its encrypted /var
+        return True
     return mounts is not None and any(_chromium_mount(mount) for mount in mounts.mounts)
 
 
 def _chromium_mount(mount: Mount) -> bool:
     """Tell a mount of ChromeOS, or one of the names that the images before COS gave to two of their tmpfs."""
-    theirs = "commit=600" in (*mount.options, *mount.super_options) or "/encrypted" in mount.target
-    return theirs or (mount.source, mount.target) in {("media", "/media"), ("shmfs", "/dev/shm")}  # noqa: S108
+    if "commit=600" in (*mount.options, *mount.super_options) or mount.target == "/mnt/stateful_partition/encrypted":
+        return True
+    return (mount.source, mount.target) in {("media", "/media"), ("shmfs", "/dev/shm")}  # noqa: S108
 
 
 def _boot_loader(facts: Facts) -> Finding | None:
@@ -163,18 +170,18 @@ def _cloud_image_root(facts: Facts) -> Finding | None:
 
 def _ubuntu_kernel(facts: Facts) -> Finding | None:
     kernel = known(facts.kernel)
-    if kernel is not None and (_UBUNTU_KERNEL.fullmatch(kernel.release) or "-Ubuntu" in kernel.version):
+    if kernel is not None and (UBUNTU_KERNEL.fullmatch(kernel.release) or "-Ubuntu" in kernel.version):
         return found(f"the kernel is Ubuntu's ({kernel.release})", kernel.evidence)
     return None
 
 
 def _cloud_image_table(facts: Facts) -> Finding | None:
-    """Find Ubuntu's cloud image on a GKE node: root on partition 1, BIOS boot on 14, EFI on 15."""
+    """Find Ubuntu's cloud image: root on partition 1, BIOS boot on 14, EFI on 15."""
     partitions = known(facts.partitions)
     for disk in partitions.devices if partitions else ():
         parts = [part for part in (partitions.devices if partitions else ()) if part.parent == disk.name]
         mounted = {part.number: part.targets for part in parts}
-        if set(mounted) == _CLOUD_IMAGE_NUMBERS and "/" in mounted[1]:
+        if set(mounted) - {_CLOUD_IMAGE_BOOT} == _CLOUD_IMAGE_NUMBERS and "/" in mounted[1]:
             return found(f"{disk.name} has the partitions of Ubuntu's cloud image", disk.evidence)
     return None
 

@@ -1,7 +1,8 @@
 """Whether the node is one of GKE's, and whether it runs on Compute Engine.
 
 Running on Compute Engine does not make a GKE node: kops, Cloud Shell and plain VMs do too. One strong sign decides; of
-the weaker ones, which other set-ups share in part, two must agree.
+the weaker ones, which other set-ups share in part, two must agree. What a changed node can have lost (its kernel, its
+binds) says no only where nothing else says yes.
 """
 
 import re
@@ -14,7 +15,7 @@ from nodediag.images.decision import Decision, found, present, short
 from nodediag.images.version import parse_version
 from nodediag.model.image import Answer, Finding, OsFamily
 
-GOOGLE_PRODUCT: Final = "Google Compute Engine"
+_GOOGLE: Final = "Google"  # the firmware says "Google Compute Engine"; on machines of the first years "Google"
 LABEL_PREFIX: Final = "cloud.google.com/gke-"
 _ENOUGH: Final = 2
 _NEEDS: Final = "the kubelet's command line (/proc/PID/cmdline), as root or with the host's PID 1 in view"
@@ -29,13 +30,18 @@ _FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kerne
 def decide(facts: Facts, family: OsFamily) -> Decision[Answer]:
     """Decide by strong signs, then by two weaker ones."""
     kubelet = known(facts.kubelet)
-    yes = present(_strong_yes(facts, kubelet))
-    no = present(_strong_no(facts, kubelet, family))
+    elsewhere = _elsewhere(facts)
+    yes = present(_strong_yes(kubelet)) if elsewhere is None else ()
     if yes:
         return Decision(value=Answer.YES, findings=yes)
+    no = present((elsewhere, _other_system(facts, family), _other_kubelet(kubelet)))
+    lost = present((_no_labels(kubelet), _other_kernel(facts, family), _no_binds(facts, family)))
     weak = present(_weak_yes(facts))
-    if no:
-        return Decision(value=Answer.NO, findings=(*no, *weak))
+    if no or (lost and len(weak) < _ENOUGH):
+        return Decision(value=Answer.NO, findings=(*no, *lost, *weak))
+    if lost:
+        detail = f"some of it is like a GKE node ({weak[0].says}), some is not ({lost[0].says})"
+        return Decision(value=Answer.UNKNOWN, findings=(*lost, *weak), open=short(detail, _NEEDS))
     if len(weak) >= _ENOUGH:
         return Decision(value=Answer.YES, findings=weak)
     detail = "neither the kubelet's version or labels nor two other signs tell whether this is a GKE node"
@@ -46,7 +52,7 @@ def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
     """Decide by the firmware's product name or cloud-init; a GKE node runs there by definition."""
     instance = known(facts.instance)
     if instance is not None and instance.product:
-        value = Answer.YES if instance.product == GOOGLE_PRODUCT else Answer.NO
+        value = Answer.YES if instance.product.startswith(_GOOGLE) else Answer.NO
         findings = (found(f"the firmware's product name is {instance.product}", instance.evidence[0]),)
         return Decision(value=value, findings=findings)
     if (instance is not None and instance.cloud == "gce") or gke is Answer.YES:
@@ -56,30 +62,24 @@ def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
     )
 
 
-def _strong_yes(facts: Facts, kubelet: Kubelet | None) -> list[Finding | None]:
+def _elsewhere(facts: Facts) -> Finding | None:
+    """Find hardware that is not Google's: GKE on premises has the suffix and labels too, and means other images."""
+    instance = known(facts.instance)
+    if instance is None or not instance.product or instance.product.startswith(_GOOGLE):
+        return None
+    says = f"the hardware is {instance.product}; GKE's node images run on Compute Engine alone"
+    return found(says, instance.evidence[0])
+
+
+def _strong_yes(kubelet: Kubelet | None) -> list[Finding | None]:
     if kubelet is None or not kubelet.running:
         return []
     label = next((name for name in kubelet.labels if name.startswith(LABEL_PREFIX)), "")
     by_label = found(f"the kubelet has the label {label}", kubelet.flag_evidence("node-labels")[0]) if label else None
     by_version = None
-    if "-gke." in kubelet.version and not (_elsewhere(facts) and not label):
+    if "-gke." in kubelet.version:
         by_version = found(f"the kubelet's version is {kubelet.version}", kubelet.flag_evidence("version")[0])
     return [by_version, by_label]
-
-
-def _elsewhere(facts: Facts) -> bool:
-    """Tell hardware that is not Google's: GKE on premises has the suffix too, and means other images."""
-    instance = known(facts.instance)
-    return instance is not None and instance.product not in {"", GOOGLE_PRODUCT}
-
-
-def _strong_no(facts: Facts, kubelet: Kubelet | None, family: OsFamily) -> list[Finding | None]:
-    return [
-        _other_system(facts, family),
-        _other_kubelet(facts, kubelet),
-        _other_kernel(facts, family),
-        _no_binds(facts, family),
-    ]
 
 
 def _other_system(facts: Facts, family: OsFamily) -> Finding | None:
@@ -92,14 +92,20 @@ def _other_system(facts: Facts, family: OsFamily) -> Finding | None:
     return found(says, next(iter(lsb.lines.values()))) if lsb is not None else None
 
 
-def _other_kubelet(facts: Facts, kubelet: Kubelet | None) -> Finding | None:
-    if kubelet is None or not kubelet.running:
+def _other_kubelet(kubelet: Kubelet | None) -> Finding | None:
+    if kubelet is None or not kubelet.running or "-gke." in kubelet.version:
         return None
-    if kubelet.version and "-gke." not in kubelet.version:
-        return found(f"the kubelet's version {kubelet.version} is not GKE's", kubelet.flag_evidence("version")[0])
     if kubelet.version:
-        says = "a GKE kubelet on hardware that is not Compute Engine's: GKE on premises"
-        return found(says, kubelet.evidence[0]) if _elsewhere(facts) else None
+        return found(f"the kubelet's version {kubelet.version} is not GKE's", kubelet.flag_evidence("version")[0])
+    if kubelet.labels:
+        return found("none of the kubelet's labels is one that GKE gives", kubelet.flag_evidence("node-labels")[0])
+    return None
+
+
+def _no_labels(kubelet: Kubelet | None) -> Finding | None:
+    """Find a kubelet without labels; a command line that was copied by hand may lack its end."""
+    if kubelet is None or not kubelet.running or kubelet.labels or kubelet.version:
+        return None
     return found("the running kubelet has none of the labels that GKE gives", kubelet.evidence[0])
 
 

@@ -31,9 +31,7 @@ def decide(facts: Facts) -> Decision[RuntimeName]:
     if not kubelet.running:
         detail = "no kubelet runs, so nothing uses a container runtime for Kubernetes"
         return Decision(value=RuntimeName.NONE, open=Reason(code=Code.ABSENT, detail=detail))
-    if kubelet.endpoint:
-        return _by_endpoint(kubelet)
-    return _by_default(kubelet)
+    return _by_endpoint(kubelet) if kubelet.endpoint else _by_default(kubelet)
 
 
 def _by_endpoint(kubelet: Kubelet) -> Decision[RuntimeName]:
@@ -41,6 +39,11 @@ def _by_endpoint(kubelet: Kubelet) -> Decision[RuntimeName]:
     by_flag = kubelet.endpoint_from is EndpointFrom.FLAG
     evidence = kubelet.flag_evidence("container-runtime-endpoint")[0] if by_flag else kubelet.evidence[-1]
     finding = found(f"the kubelet's runtime endpoint is {kubelet.endpoint}", evidence)
+    if kubelet.flags.get("container-runtime") == "docker" and name is not RuntimeName.DOCKER:
+        detail = f"--container-runtime=docker, which ends with 1.24, stands beside the endpoint {kubelet.endpoint}"
+        return Decision(
+            value=RuntimeName.UNKNOWN, findings=(finding,), open=Reason(code=Code.UNSUPPORTED, detail=detail)
+        )
     if name is RuntimeName.UNKNOWN:
         reason = Reason(code=Code.UNSUPPORTED, detail=f"{kubelet.endpoint} is no runtime's endpoint that we know")
         return Decision(value=name, findings=(finding,), open=reason)

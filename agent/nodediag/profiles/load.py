@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ProfileError
+from nodediag.profiles import mistake
 from nodediag.profiles.profile import Profile, ProfileFile
 
 BASE: Final = "linux"
@@ -23,12 +24,17 @@ def builtin() -> dict[str, str]:
 def parse(file: str, text: str) -> ProfileFile:
     """Decode one profile; raises ProfileError."""
     try:
-        return msgspec.toml.decode(text, type=ProfileFile)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise ProfileError(file, place.strip(".`") or "(top)", said) from error
+        raw: mistake.Toml = msgspec.toml.decode(text)
     except msgspec.DecodeError as error:
         raise ProfileError(file, "", f"not TOML: {error}") from error
+    try:
+        parsed = msgspec.convert(raw, ProfileFile)
+    except msgspec.ValidationError as error:
+        raise mistake.explain(file, raw, error) from error
+    for path in (*parsed.paths, *parsed.without):
+        if not path.startswith("/") or (path != "/" and path.endswith("/")):
+            raise ProfileError(file, f'paths."{path}"', "wanted an absolute path without a slash at its end")
+    return parsed
 
 
 class Catalogue:
@@ -36,14 +42,20 @@ class Catalogue:
 
     def __init__(self, texts: dict[str, str]) -> None:
         self._files: dict[str, tuple[str, ProfileFile]] = {}
+        self._texts: dict[str, str] = {}
         for file, text in texts.items():
             self.add(file, text)
-        self.digest = hashlib.sha256("".join(texts[file] for file in sorted(texts)).encode()).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Give one digest of all texts in use; a profile that is added or replaced changes it."""
+        return hashlib.sha256("\0".join(self._texts[name] for name in self.names()).encode()).hexdigest()
 
     def add(self, file: str, text: str) -> str:
         """Add one file and give the profile's name."""
         parsed = parse(file, text)
         self._files[parsed.name] = (file, parsed)
+        self._texts[parsed.name] = text
         return parsed.name
 
     def names(self) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile with all it extends laid under it; `names` has for each key the file it comes from."""
+    """A profile with all it extends laid under it; `digest` covers them all."""
 
     name: str
     version: str

@@ -1,0 +1,147 @@
+"""Facts made by hand: those of a healthy node with cos_containerd, of which a test replaces what it is about."""
+
+from typing import Final, Protocol
+
+import msgspec
+import pytest
+
+from nodediag.facts import cmdline, mounts, os_release
+from nodediag.facts.cgroups import CgroupMode, Cgroups
+from nodediag.facts.fact import Fact, Known, Unknown
+from nodediag.facts.host_view import HostView
+from nodediag.facts.kernel import Kernel
+from nodediag.facts.kubelet import EndpointFrom, Kubelet
+from nodediag.facts.mounts import Mounts
+from nodediag.facts.partitions import BlockDevice, Partitions
+from nodediag.facts.snapshot import Facts
+from nodediag.host.host import Line
+from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
+from nodediag.model.image import Answer, Image, ImageType, OsFamily, RuntimeName
+from nodediag.model.reason import Code, Reason
+from nodediag.profiles.load import Catalogue, builtin
+from nodediag.profiles.profile import Profile
+
+ROWS: Final = """
+/dev/mapper/vroot 254:0 / ext2 ro,relatime
+proc 0:5 /proc proc rw,nosuid,nodev,noexec
+tmpfs 0:20 /run tmpfs rw,nosuid,nodev
+cgroup2 0:21 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec
+tmpfs 0:22 /tmp tmpfs rw,nosuid,nodev,noexec
+overlayfs 0:23 /etc overlay rw,lowerdir=/etc,upperdir=/tmp/etc_overlay/etc,workdir=/tmp/etc_overlay/.work
+tmpfs 0:24 /mnt/disks tmpfs rw
+/dev/sda8 8:8 /usr/share/oem ext4 ro,nosuid,nodev,noexec
+/dev/sda1 8:1 /mnt/stateful_partition ext4 rw,nosuid,nodev,noexec
+/dev/sda1 8:1 /home ext4 rw,nosuid,nodev,noexec
+/dev/sda1 8:1 /var ext4 rw,nosuid,nodev,noexec
+tmpfs 0:25 /var/lib/cloud tmpfs rw,nosuid,nodev
+/dev/sda1 8:1 /var/lib/containerd ext4 rw,nosuid,nodev
+/dev/sda1 8:1 /var/lib/docker ext4 rw,nosuid,nodev
+/dev/sda1 8:1 /var/lib/google ext4 rw,nosuid,nodev
+/dev/sda1 8:1 /var/lib/toolbox ext4 rw,nodev
+/dev/sda1 8:1 /var/lib/kubelet ext4 rw
+/dev/sda1 8:1 /home/kubernetes/bin ext4 rw,nosuid,nodev
+"""
+CMDLINE: Final = (
+    'cros_efi root=/dev/dm-0 "dm-mod.create=vroot,,,ro,0 1 verity 0 PARTUUID=AA PARTUUID=AA 4096 4096 1 1 sha256 c 4"'
+)
+KERNEL: Final = Kernel(
+    release="6.6.97+", version="#1", machine="x86_64", taints=(), taints_known=True,
+    evidence=UnameEvidence(text="Linux 6.6.97+"),
+)  # fmt: skip
+CGROUPS: Final = Cgroups(
+    mode=CgroupMode.UNIFIED, version=2, controllers=(),
+    evidence=FileEvidence(path=mounts.PATH, line=4, text="cgroup2"),
+)  # fmt: skip
+KUBELET: Final = Kubelet(
+    running=True, pids=(7,), endpoint="unix:///run/containerd/containerd.sock", endpoint_from=EndpointFrom.FLAG,
+    state_folder=True, evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
+)  # fmt: skip
+IMAGE: Final = Image(
+    os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
+    image_type=ImageType.COS_CONTAINERD,
+)  # fmt: skip
+WHY: Final = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs="/the/file")
+MISSING: Final = Unknown(WHY)
+
+
+class Healthy(Protocol):
+    def __call__(self, **facts: object) -> Facts: ...
+
+
+class Table(Protocol):
+    def __call__(self, *rows: str, without: tuple[str, ...] = ...) -> Fact[Mounts]: ...
+
+
+@pytest.fixture
+def missing() -> Unknown:
+    """A fact that nobody has captured."""
+    return MISSING
+
+
+@pytest.fixture
+def table() -> Table:
+    """Make the healthy mount table with some rows replaced, added or left out."""
+
+    def made(*rows: str, without: tuple[str, ...] = ()) -> Fact[Mounts]:
+        held = {row.split()[2]: row for row in ROWS.strip().split("\n")}
+        held = {target: row for target, row in held.items() if target not in without}
+        held |= {row.split()[2]: row for row in rows}
+        lines = []
+        for number, row in enumerate(held.values(), 1):
+            source, device, target, fstype, options = row.split()
+            text = f"{number} 0 {device} / {target} {options} - {fstype} {source} {options}"
+            lines.append(Line(mounts.PATH, number, text))
+        return Known(mounts.parse(tuple(lines), mounts.PATH))
+
+    return made
+
+
+@pytest.fixture
+def healthy(table: Table) -> Healthy:
+    """Make the facts of a healthy node with cos_containerd, some of them replaced."""
+    words = ("ID=cos", "VERSION_ID=121")
+    release = os_release.parse(tuple(Line("/etc/os-release", number, word) for number, word in enumerate(words, 1)))
+    whole = Facts(
+        host_view=Known(HostView(node=Answer.YES, says="/ is ext2")),
+        os_release=Known(release),
+        cmdline=Known(cmdline.parse(Line(cmdline.PATH, 1, CMDLINE))),
+        kernel=Known(KERNEL),
+        mounts=table(),
+        partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
+        cgroups=Known(CGROUPS),
+        kubelet=Known(KUBELET),
+        image=Known(IMAGE),
+    )
+
+    def made(**facts: object) -> Facts:
+        unknown = set(facts) - set(Facts.__struct_fields__)
+        assert not unknown, f"there is no fact {unknown}"
+        return msgspec.structs.replace(whole, **facts)
+
+    return made
+
+
+@pytest.fixture
+def profile() -> Profile:
+    """The profile of cos_containerd."""
+    return Catalogue(builtin()).get("cos_containerd")
+
+
+@pytest.fixture
+def base() -> Profile:
+    """The base profile, where no image's fits."""
+    return Catalogue(builtin()).get("linux")
+
+
+def part(name: str, number: int, label: str) -> BlockDevice:
+    return BlockDevice(
+        name=name, kind="part", device=f"8:{number}", parent="sda", number=number, part_label=label, part_uuid="aa",
+        evidence=PathEvidence(path=f"/sys/class/block/{name}", type="link"),
+    )  # fmt: skip
+
+
+def mapped(on: str) -> BlockDevice:
+    return BlockDevice(
+        name="dm-0", kind="dm", device="254:0", read_only=True, dm_name="vroot", on=(on,),
+        evidence=PathEvidence(path="/sys/class/block/dm-0", type="link"),
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Every check on facts made by hand: passing, failing, unknown with what is missing, not applicable."""
+
+from typing import Final, Protocol
+
+import msgspec
+import pytest
+
+from nodediag.checks import CHECKS
+from nodediag.checks.check import run
+from nodediag.facts.cgroups import CgroupMode
+from nodediag.facts.fact import Fact, Known, known
+from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.mounts import Mounts
+from nodediag.facts.partitions import Partitions
+from nodediag.facts.snapshot import Facts
+from nodediag.model.image import Contradiction, Image, ImageType, RuntimeName
+from nodediag.model.outcome import CheckResult, Outcome
+from nodediag.model.reason import Code, Reason
+from nodediag.model.request import Request
+from nodediag.profiles.profile import Profile
+
+MISSING_NEEDS: Final = "/the/file"
+STOPPED: Final = Kubelet(running=False, state_folder=True)
+LOGS: Final = {"logs.readable", "logs.critical", "logs.warning"}
+NEVER_FAILS: Final = {"image.identified", "runtime.identified", *LOGS}  # what they miss is unknown
+ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *LOGS}
+
+
+class Make(Protocol):
+    def __call__(self, **facts: object) -> Facts: ...
+
+
+class Rows(Protocol):
+    def __call__(self, *rows: str, without: tuple[str, ...] = ...) -> Fact[Mounts]: ...
+
+
+def image_with(facts: Facts, **fields: object) -> Known[Image]:
+    image = known(facts.image)
+    assert image is not None
+    return Known(msgspec.structs.replace(image, **fields))
+
+
+def judged(one: str, facts: Facts, profile: Profile) -> CheckResult:
+    return run(next(check for check in CHECKS if check.id == one), facts, profile, Request(logs=True))
+
+
+@pytest.fixture
+def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
+    whole = healthy()
+    release = known(whole.os_release)
+    assert release is not None
+    doubt = Contradiction(name="two", says="this and that", expected="one", evidence=(release.evidence("ID"),))
+    partitions = known(whole.partitions)
+    cgroups = known(whole.cgroups)
+    assert partitions is not None
+    assert cgroups is not None
+    astray = tuple(msgspec.structs.replace(one, part_label="OEM") for one in partitions.devices)
+    legacy = msgspec.structs.replace(cgroups, version=1, mode=CgroupMode.LEGACY)
+    return {
+        "image.consistent": healthy(image=image_with(whole, contradictions=(doubt,))),
+        "mounts.root-read-only": healthy(mounts=table("/dev/mapper/vroot 254:0 / ext2 rw")),
+        "mounts.writable": healthy(mounts=table("/dev/sda1 8:1 /var ext4 ro,nosuid,nodev,noexec")),
+        "mounts.executable": healthy(mounts=table("/dev/sda1 8:1 /var ext4 rw,nosuid,nodev")),
+        "mounts.suid-and-devices": healthy(mounts=table("/dev/sda1 8:1 /var ext4 rw,nodev,noexec")),
+        "mounts.persistence": healthy(mounts=table("/dev/sda1 8:1 /tmp ext4 rw,noexec")),
+        "mounts.stateful-partition": healthy(mounts=table("/dev/sdb 8:16 /home ext4 rw,nosuid,nodev,noexec")),
+        "mounts.unexpected": healthy(mounts=table("/dev/sdb 8:16 /var/mine ext4 rw")),
+        "mounts.root-verified": healthy(mounts=table("/dev/sda3 8:3 / ext2 ro")),
+        "partitions.root-slot": healthy(partitions=Known(Partitions(devices=astray, total=2))),
+        "cgroups.version": healthy(cgroups=Known(legacy)),
+        "kubelet.running": healthy(kubelet=Known(STOPPED)),
+    }
+
+
+@pytest.fixture
+def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
+    short = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs=MISSING_NEEDS)
+    fields = {"image_type": ImageType.UNKNOWN, "runtime": RuntimeName.UNKNOWN}
+    unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short})
+    blind = healthy(mounts=missing, kubelet=missing, image=unsure, partitions=missing, cmdline=missing, cgroups=missing)
+    single = Facts(host_view=blind.host_view, os_release=blind.os_release, image=unsure)
+    return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
+
+
+@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in LOGS])
+def test_a_healthy_node_passes(one: str, healthy: Make, profile: Profile) -> None:
+    result = judged(one, healthy(), profile)
+    assert (result.outcome, result.problems, result.reason) == (Outcome.PASSED, (), msgspec.UNSET)
+
+
+@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in NEVER_FAILS])
+def test_a_fault_is_told_with_all_that_belongs_to_it(one: str, failing: dict[str, Facts], profile: Profile) -> None:
+    result = judged(one, failing[one], profile)
+    assert result.outcome is Outcome.FAILED
+    for problem in result.problems:
+        assert problem.message
+        assert problem.expected
+        assert problem.observed
+        assert problem.expected != problem.observed
+        assert problem.remedy
+        assert problem.evidence
+        assert problem.subject.name
+        assert problem.requirement
+        assert problem.requirement.profile == "cos_containerd"
+        assert problem.requirement.key
+        assert problem.requirement.why
+        assert problem.requirement.source
+    again = judged(one, failing[one], profile)
+    prints = [problem.fingerprint for problem in result.problems]
+    assert prints == [problem.fingerprint for problem in again.problems]
+    assert len(set(prints)) == len(prints)
+
+
+@pytest.mark.parametrize("one", [check.id for check in CHECKS])
+def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
+    one: str, unknown: dict[str, Facts], profile: Profile
+) -> None:
+    result = judged(one, unknown[one], profile)
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.reason
+    assert result.reason.detail
+    assert result.reason.needs or one in LOGS
+    assert result.problems == ()
+
+
+@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
+def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
+    nothing = msgspec.structs.replace(base, paths={})
+    result = judged(one, healthy(kubelet=Known(Kubelet(running=False))), nothing)
+    assert result.outcome is Outcome.NOT_APPLICABLE
+    assert result.reason
+    assert result.reason.detail
+
+
+@pytest.mark.parametrize(
+    "one", ["mounts.executable", "mounts.persistence", "mounts.stateful-partition", "cgroups.version"]
+)
+def test_what_a_profile_does_not_ask_is_not_unknown_where_it_was_not_seen(
+    one: str, healthy: Make, missing: object, base: Profile
+) -> None:
+    facts = healthy(mounts=missing, cgroups=missing, partitions=missing, cmdline=missing)
+    assert judged(one, facts, base).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id.startswith("mounts.")])
+def test_a_list_that_lacks_a_mount_leaves_it_open(one: str, healthy: Make, table: Rows, profile: Profile) -> None:
+    facts = healthy(mounts=table(without=("/proc", "/", "/home", "/var", "/mnt/stateful_partition")))
+    wanted = Outcome.PASSED if one == "mounts.root-verified" else Outcome.UNKNOWN  # sysfs and command line tell of it
+    assert judged(one, facts, profile).outcome is wanted

@@ -1,0 +1,371 @@
+"""Stories of nodes: each TOML file in stories/ is a small node, what must be said of it, and its twins.
+
+A story stands on a base from bases/ (a healthy node) and tells what is different; a twin stands on the story and is the
+near miss, after which the finding is gone or another. README.md has the keys.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+import pytest
+
+from nodediag.checks import CHECKS
+from nodediag.diagnose import diagnose
+from nodediag.errors import ReadError
+from nodediag.facts.snapshot import Facts
+from nodediag.host.ask import Ask, Content, Failure, List, Names, Process, Read, Reply, UnameAnswer
+from nodediag.host.host import Host, Seen
+from nodediag.host.tree import TreeSource, parse_uname
+from nodediag.model.outcome import CheckResult, Outcome
+from nodediag.model.reason import Code, Reason
+from nodediag.model.report import Origin, Report
+from nodediag.model.request import Request
+from nodediag.profiles.load import Catalogue, builtin
+
+HERE: Final = Path(__file__).parent
+STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
+CATALOGUE: Final = Catalogue(builtin())
+KUBELET_PID: Final = 1234
+PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
+_ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
+UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
+TABLE_PATHS: Final = {"mountinfo": "/proc/1/mountinfo", "mounts": "/proc/mounts"}
+
+
+class Node(msgspec.Struct, forbid_unknown_fields=True):
+    """A node, or what is different from the one below it."""
+
+    base: str = ""
+    about: str = ""
+    partial: bool | None = None
+    uname: str | None = None
+    table: str = ""
+    files: dict[str, str] = {}
+    remove: list[str] = []
+    mount: list[str] = []
+    mount_on_top: list[str] = []
+    unmount: list[str] = []
+    block: dict[str, str] = {}
+    processes: dict[str, str] = {}
+    kubelet: list[str] | None = None
+    flags: dict[str, str] = {}
+
+
+class Expect(msgspec.Struct, forbid_unknown_fields=True):
+    """What the report must say; a key that is left out is not looked at, but `failed`: no other check may fail."""
+
+    verdict: str = ""
+    profile: str = ""
+    node: dict[str, str] = {}
+    failed: list[str] = []
+    unknown: list[str] | None = None
+    passed: list[str] = []
+    not_applicable: list[str] = []
+    because: dict[str, str] = {}
+
+
+class Case(msgspec.Struct, forbid_unknown_fields=True):
+    """One telling."""
+
+    story: str
+    expect: Expect
+    node: Node = msgspec.field(default_factory=Node)
+
+
+class Story(msgspec.Struct, forbid_unknown_fields=True):
+    """A file: the story, and one twin at least."""
+
+    story: str
+    expect: Expect
+    twin: list[Case]
+    node: Node = msgspec.field(default_factory=Node)
+
+
+class StoryError(Exception):
+    """A file that is not a story."""
+
+
+class MakeHost(Protocol):
+    def __call__(
+        self,
+        files: dict[str, str | bytes | Failure],
+        *,
+        processes: tuple[Process, ...] = ...,
+        uname: UnameAnswer | None = ...,
+        missing: Code = ...,
+    ) -> Host: ...
+
+
+def read_story(name: str, text: str) -> Story:
+    try:
+        story = msgspec.toml.decode(text, type=Story)
+    except msgspec.DecodeError as error:
+        raise StoryError(f"{name}: {error}") from error
+    if not story.twin:
+        raise StoryError(f"{name}: a story needs a [[twin]], the near miss")
+    known = {check.id for check in CHECKS}
+    for case in cases_of(story):
+        expect = case.expect
+        named = {line.split(" ")[0] for line in expect.failed}
+        named |= {*(expect.unknown or ()), *expect.passed, *expect.not_applicable}
+        if named - known:
+            raise StoryError(f"{name}: {case.story}: there is no check {', '.join(sorted(named - known))}")
+    return story
+
+
+def cases_of(story: Story) -> list[Case]:
+    return [Case(story.story, story.expect, story.node), *story.twin]
+
+
+def read_base(name: str) -> Node:
+    path = HERE / "bases" / f"{name}.toml"
+    if not path.is_file():
+        there = ", ".join(sorted(base.stem for base in path.parent.glob("*.toml")))
+        raise StoryError(f"there is no base {name!r}; there are {there}")
+    try:
+        return msgspec.toml.decode(path.read_text(), type=Node)
+    except msgspec.DecodeError as error:
+        raise StoryError(f"{path.name}: {error}") from error
+
+
+def resolved(node: Node) -> Node:
+    """Lay a node over its base."""
+    return laid(resolved(read_base(node.base)), node) if node.base else laid(Node(), node)
+
+
+def laid(under: Node, over: Node) -> Node:
+    files = {path: text for path, text in under.files.items() if not is_below(path, over.remove)} | over.files
+    processes = {pid: line for pid, line in under.processes.items() if pid not in over.remove} | over.processes
+    kubelet = under.kubelet if over.kubelet is None else over.kubelet
+    return Node(
+        partial=under.partial if over.partial is None else over.partial,
+        uname=under.uname if over.uname is None else over.uname,
+        table=over.table or under.table,
+        files=files,
+        mount=mounted(under.mount, over),
+        block={name: row for name, row in under.block.items() if name not in over.remove} | over.block,
+        processes=processes,
+        kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
+    )
+
+
+def is_below(path: str, removed: list[str]) -> bool:
+    return any(path == gone or path.startswith(gone.rstrip("/") + "/") for gone in removed)
+
+
+def mounted(rows: list[str], over: Node) -> list[str]:
+    """Replace rows in their place by target; new ones and those on top come last."""
+    rows = [row for row in rows if target_of(row) not in over.unmount]
+    unknown = [path for path in over.unmount if path.startswith("/") is False]
+    if unknown:
+        raise StoryError(f"unmount: {unknown[0]!r} is no path")
+    for new in over.mount:
+        places = [place for place, row in enumerate(rows) if target_of(row) == target_of(new)]
+        if places:
+            rows[places[-1]] = new
+        else:
+            rows.append(new)
+    rows += over.mount_on_top
+    for row in rows:
+        target_of(row)
+    return rows
+
+
+def target_of(row: str) -> str:
+    fields = row.split()
+    if len(fields) != 4 or not fields[1].startswith("/"):
+        raise StoryError(f"mount: found {row!r}, wanted `SOURCE TARGET FSTYPE OPTIONS`")
+    return fields[1]
+
+
+def flagged(argv: list[str], flags: dict[str, str]) -> list[str]:
+    """Set flags of the kubelet; an empty value takes one away."""
+    if flags and not argv:
+        raise StoryError("flags: no kubelet runs here")
+    kept = [word for word in argv if word.lstrip("-").partition("=")[0] not in flags]
+    return [*kept, *(f"--{name}={value}" for name, value in flags.items() if value)]
+
+
+def mountinfo(rows: list[str], block: dict[str, str]) -> str:
+    numbers = {f"/dev/{name}": row.split()[0] for name, row in block.items()}
+    mapped = next((row.split()[0] for row in block.values() if row.split()[1] == "dm"), "8:1")
+    numbers["/dev/root"] = mapped  # as kernels up to 4.14 name any root
+    numbers |= {f"/dev/mapper/{row.split()[2]}": row.split()[0] for row in block.values() if row.split()[1] == "dm"}
+    lines: list[str] = []
+    targets: list[str] = []
+    for row in rows:
+        source, target, fstype, words = row.split()
+        source, _, root = source.partition("[")
+        options, _, superblock = words.partition("|")
+        number = numbers.setdefault(source if source.startswith("/dev/") else f"{source} {target}", f"0:{len(numbers)}")
+        above = [place for place, held in enumerate(targets) if is_below(target, [held]) or held == "/"]
+        parent = max(above, key=lambda place: (len(targets[place]), place), default=-20)
+        flags = [option for option in options.split(",") if option in PER_MOUNT]
+        rest = [option for option in options.split(",") if option not in PER_MOUNT]
+        own = f"{len(lines) + 21} {parent + 21} {number} /{root.strip('/]')} {target} {','.join(flags)}"
+        rest = [superblock] if superblock else ["rw" if "rw" in flags else "ro", *rest]
+        lines.append(f"{own} shared:1 - {fstype} {source} {','.join(rest)}\n")
+        targets.append(target)
+    return "".join(lines)
+
+
+def sysfs(block: dict[str, str]) -> dict[str, str]:
+    """Make `NAME = "MAJOR:MINOR part NUMBER [LABEL]"` or `"MAJOR:MINOR dm NAME ro|rw SLAVE"` the files of sysfs."""
+    files: dict[str, str] = {}
+    for name, row in block.items():
+        device, kind, *rest = row.split()
+        major, minor = device.split(":")
+        event = f"MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n"
+        folder = f"/sys/class/block/{name}"
+        if kind == "part":
+            event += f"DEVTYPE=partition\nPARTN={rest[0]}\n" + "".join(f"PARTNAME={label}\n" for label in rest[1:])
+        else:
+            files[f"{folder}/dm/name"] = rest[0] + "\n"
+            files[f"{folder}/ro"] = "1\n" if rest[1] == "ro" else "0\n"
+            files |= {f"{folder}/slaves/{slave}/uevent": "" for slave in rest[2:]}
+        files[f"{folder}/uevent"] = event
+    return files
+
+
+class OnlyFiles:
+    """The files of a host, for a folder in which what is not there was not captured."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def answer(self, ask: Ask) -> Reply:
+        try:
+            match ask:
+                case Read(path, cap_bytes):
+                    return Content(self._host.read(path, cap_bytes=cap_bytes))
+                case List(path):
+                    return Names(self._host.list(path))
+                case _:
+                    return Failure(Reason(code=Code.ABSENT, detail="not there"))
+        except ReadError as error:
+            return Failure(error.reason)
+
+
+def made(node: Node, make: MakeHost) -> Host:
+    files: dict[str, str | bytes | Failure] = {**sysfs(node.block), **node.files}
+    if node.mount and node.table != "none":
+        path = TABLE_PATHS[node.table or "mountinfo"]
+        rows = "".join(f"{_ROOT_OF_BIND.sub(' ', row)} 0 0\n" for row in node.mount)
+        files[path] = rows if node.table == "mounts" else mountinfo(node.mount, node.block)
+    argv = {int(pid): tuple(line.split()) for pid, line in node.processes.items()}
+    if node.kubelet:
+        argv[KUBELET_PID] = tuple(node.kubelet)
+    if node.partial:
+        files |= {f"/proc/{pid}/cmdline": "\0".join(words) + "\0" for pid, words in argv.items()}
+        files |= {UNAME_PATH: node.uname} if node.uname else {}
+        return Host(TreeSource(OnlyFiles(make(files))), Seen(origin=Origin.TREE, root="/node", uid=0))
+    processes = tuple(Process(pid, 1, words[0].rpartition("/")[2], words) for pid, words in sorted(argv.items()))
+    uname = parse_uname(node.uname) if node.uname else None
+    return make(files, processes=processes, uname=uname if isinstance(uname, UnameAnswer) else None)
+
+
+def field(report: Report[Facts], place: str) -> str:
+    value: object = report.node
+    for name in place.split("."):
+        value = getattr(value, name)
+    return str(value)
+
+
+def reason_of(result: CheckResult) -> str:
+    return f"{result.reason.detail}; {result.reason.needs}" if result.reason else f"(none: it {result.outcome})"
+
+
+def said(report: Report[Facts], expect: Expect) -> Expect:
+    """Give what a report says, as far as it is expected to say something."""
+    results = {result.id: result for result in report.checks}
+
+    def having(outcome: Outcome, ids: list[str]) -> list[str]:
+        return [one for one in ids if results[one].outcome is outcome]
+
+    problems = sorted(
+        f"{result.id} {problem.subject.kind}:{problem.subject.name} {problem.severity}"
+        for result in report.checks
+        for problem in result.problems
+    )
+    reasons = {one: reason_of(results[one]) for one in expect.because}
+    unknown = [result.id for result in report.checks if result.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
+    used = report.profile.name if report.profile else "none"
+    return Expect(
+        verdict=report.verdict.value if expect.verdict else "",
+        profile=used if expect.profile else "",
+        node={place: field(report, place) for place in expect.node},
+        failed=problems,
+        unknown=sorted(unknown) if expect.unknown is not None else None,
+        passed=having(Outcome.PASSED, expect.passed),
+        not_applicable=having(Outcome.NOT_APPLICABLE, expect.not_applicable),
+        because={one: words if words in reasons[one] else reasons[one] for one, words in expect.because.items()},
+    )
+
+
+def wanted(expect: Expect) -> Expect:
+    unknown = None if expect.unknown is None else sorted(expect.unknown)
+    return msgspec.structs.replace(expect, failed=sorted(expect.failed), unknown=unknown)
+
+
+def differences(said: Expect, wanted: Expect) -> list[str]:
+    pairs = ((name, getattr(said, name), getattr(wanted, name)) for name in Expect.__struct_fields__)
+    return [
+        f"{name}: the report says {found}, the story wants {asked}" for name, found, asked in pairs if found != asked
+    ]
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_a_story_and_its_twins_are_told_apart(path: Path, host: MakeHost, now: datetime) -> None:
+    story = read_story(path.name, path.read_text())
+    below = resolved(story.node)
+    cases = [Case(story.story, story.expect, below), *(Case(t.story, t.expect, twin_of(below, t)) for t in story.twin)]
+    for case in cases:
+        report = diagnose(made(case.node, host), CATALOGUE, Request(), now)
+        assert differences(said(report, case.expect), wanted(case.expect)) == [], case.story
+
+
+def twin_of(below: Node, twin: Case) -> Node:
+    return resolved(twin.node) if twin.node.base else laid(below, twin.node)
+
+
+def test_there_are_stories_and_every_base_is_used() -> None:
+    told = [read_story(path.name, path.read_text()) for path in STORIES]
+    used = {case.node.base for story in told for case in cases_of(story)}
+    bases = {path.stem: read_base(path.stem) for path in (HERE / "bases").glob("*.toml")}
+    assert set(bases) == (used | {base.base for base in bases.values()}) - {""}
+    assert all(base.about for base in bases.values())
+
+
+MINIMAL: Final = 'story = "s"\n[expect]\nverdict = "healthy"\n[[twin]]\nstory = "t"\n[twin.expect]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("storry = 1\n", "storry"),
+        ('story = "s"\n[expect]\n', "twin"),
+        ('story = "s"\ntwin = []\n[expect]\n', "near miss"),
+        (MINIMAL.replace("verdict", "verdikt"), "verdikt"),
+        (MINIMAL.replace('verdict = "healthy"', 'failed = ["mounts.exe path:/var warning"]'), "no check mounts.exe"),
+    ],
+)
+def test_a_mistake_in_a_story_is_named(text: str, words: str) -> None:
+    with pytest.raises(StoryError, match=words):
+        read_story("file.toml", text)
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (Node(base="cos_contaner"), "there is no base 'cos_contaner'; there are bare_cos"),
+        (Node(mount=["tmpfs /tmp"]), "wanted `SOURCE TARGET FSTYPE OPTIONS`"),
+        (Node(flags={"version": "v1"}), "no kubelet runs here"),
+        (Node(unmount=["tmp"]), "'tmp' is no path"),
+    ],
+)
+def test_a_mistake_in_a_node_is_named(node: Node, words: str) -> None:
+    with pytest.raises(StoryError, match=words):
+        resolved(node)
