@@ -22,7 +22,7 @@ from nodediag.images.choose import choose
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
-from nodediag.model.reason import BlindSpot
+from nodediag.model.reason import BlindSpot, Reason
 from nodediag.model.report import Counts, Departure, ProfileUsed, Report, Scope, Tool, View
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue
@@ -121,15 +121,17 @@ def _counts(results: tuple[CheckResult, ...]) -> Counts:
 
 
 def _blind_spots(host: Host, facts: Facts) -> tuple[BlindSpot, ...]:
-    """Join what facts lack with what single paths refused; a path whose reason a fact already gives is not repeated."""
+    """Join what facts lack with what single paths refused; what has one reason is said once."""
     named = facts.blind_spots()
     view = known(facts.host_view)
     whole = () if view is None or view.elsewhere is None else (BlindSpot(what="the node", reason=view.elsewhere),)
     named = tuple(spot for spot in named if not whole or spot.reason != whole[0].reason)
     if known(facts.os_release) is not None:  # the older file says nothing more
         named = tuple(spot for spot in named if spot.what != "lsb_release")
-    told = {spot.reason for spot in named}
-    return (*whole, *named, *(spot for spot in host.blind_spots() if spot.reason not in told))
+    told: dict[Reason, BlindSpot] = {}
+    for spot in (*named, *host.blind_spots()):
+        told.setdefault(spot.reason, spot)
+    return (*whole, *told.values())
 
 
 def _used(profile: Profile) -> ProfileUsed:

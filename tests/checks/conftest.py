@@ -13,6 +13,7 @@ from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
+from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Line
 from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
@@ -108,6 +109,7 @@ def healthy(table: Table) -> Healthy:
         kernel=Known(KERNEL),
         mounts=table(),
         partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
+        root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
         image=Known(IMAGE),

@@ -11,7 +11,7 @@ from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.mounts import Mounts
-from nodediag.facts.partitions import Partitions
+from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
 from nodediag.model.image import Contradiction, Image, ImageType, RuntimeName
 from nodediag.model.outcome import CheckResult, Outcome
@@ -66,7 +66,7 @@ def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
         "mounts.stateful-partition": healthy(mounts=table("/dev/sdb 8:16 /home ext4 rw,nosuid,nodev,noexec")),
         "mounts.unexpected": healthy(mounts=table("/dev/sdb 8:16 /var/mine ext4 rw")),
         "mounts.root-verified": healthy(mounts=table("/dev/sda3 8:3 / ext2 ro")),
-        "partitions.root-slot": healthy(partitions=Known(Partitions(devices=astray, total=2))),
+        "partitions.root-slot": healthy(root_slot=Known(RootSlot(device="dm-0", partitions=astray))),
         "cgroups.version": healthy(cgroups=Known(legacy)),
         "kubelet.running": healthy(kubelet=Known(STOPPED)),
     }
@@ -77,7 +77,10 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
     short = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs=MISSING_NEEDS)
     fields = {"image_type": ImageType.UNKNOWN, "runtime": RuntimeName.UNKNOWN}
     unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short})
-    blind = healthy(mounts=missing, kubelet=missing, image=unsure, partitions=missing, cmdline=missing, cgroups=missing)
+    blind = healthy(
+        mounts=missing, kubelet=missing, image=unsure, partitions=missing, root_slot=missing, cmdline=missing,
+        cgroups=missing,
+    )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=blind.os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
 
@@ -138,7 +141,7 @@ def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Mak
 def test_what_a_profile_does_not_ask_is_not_unknown_where_it_was_not_seen(
     one: str, healthy: Make, missing: object, base: Profile
 ) -> None:
-    facts = healthy(mounts=missing, cgroups=missing, partitions=missing, cmdline=missing)
+    facts = healthy(mounts=missing, cgroups=missing, partitions=missing, root_slot=missing, cmdline=missing)
     assert judged(one, facts, base).outcome is Outcome.NOT_APPLICABLE
 
 

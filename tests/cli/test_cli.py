@@ -96,7 +96,7 @@ def test_a_bad_profile_names_file_key_and_what_was_wanted(tree: Path, tmp_path: 
     profile.write_text('name = "mine"\nversion = 1\n')
     done = run("report", "--root", str(tree), "--profile", str(profile))
     assert done.returncode == 2
-    assert f"{profile}: version: Expected `str`, got `int`" in done.stderr
+    assert f"{profile}: version: found 1, wanted `str`" in done.stderr
 
 
 def test_a_profile_of_ones_own_judges(tree: Path, tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
@@ -57,7 +56,7 @@ PARSERS: dict[str, Parser] = {
     "mountinfo": lambda lines: mounts.parse(lines, PATH),
     "mount lists": lambda lines: mount_lists.parse_either(lines, PATH),
     "os_release": os_release.parse,
-    "dpkg status": packages.parse_status,
+    "dpkg status": lambda lines: packages.parse_status("\n".join(line.text for line in lines)),
     "dpkg -l": packages.parse_list,
     "lsblk": lambda lines: partition_lists.parse_lsblk(lines, PATH),
     "blkid": lambda lines: partition_lists.parse_blkid(lines, PATH),

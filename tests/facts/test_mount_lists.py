@@ -1,8 +1,7 @@
 """Lists of mounts that are no mountinfo: /proc/mounts, mount(8), findmnt(8), df(1)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import mount_lists

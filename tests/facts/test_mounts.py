@@ -1,8 +1,7 @@
 """PID 1's mountinfo, and what it means for a path."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from nodediag.errors import ParseError
 from nodediag.facts import mounts

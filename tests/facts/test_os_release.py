@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import os_release

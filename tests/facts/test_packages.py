@@ -50,12 +50,12 @@ ii  kubelet-extra     1                             amd64        other
 
 def test_the_status_file_and_the_list_tell_the_same(lines: "MakeLines") -> None:
     expected = [("containerd", GKE), ("kubelet", "1.30.1-1.1")]
-    assert [(found.name, found.version) for found in packages.parse_status(lines(STATUS))] == expected
+    assert [(found.name, found.version) for found in packages.parse_status(STATUS)] == expected
     assert [(found.name, found.version) for found in packages.parse_list(lines(LIST))] == expected
 
 
-def test_a_package_keeps_the_line_of_its_version(lines: "MakeLines") -> None:
-    found = packages.parse_status(lines(STATUS))[0]
+def test_a_package_keeps_the_line_of_its_version() -> None:
+    found = packages.parse_status(STATUS)[0]
     assert (found.evidence.line, found.evidence.text) == (8, f"Version: {GKE}")
 
 

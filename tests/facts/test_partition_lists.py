@@ -1,8 +1,7 @@
 """Block devices out of lists: lsblk(8), blkid(8)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import partition_lists

@@ -33,6 +33,9 @@ NODE: dict[str, str] = {
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "/sys/class/dmi/id/product_name": "Google Compute Engine\n",
     "/sys/class/block/sda/uevent": "MAJOR=8\nMINOR=0\nDEVTYPE=disk\n",
+    "/sys/class/block/sda3/uevent": "MAJOR=8\nMINOR=3\nDEVTYPE=partition\nPARTN=3\nPARTNAME=ROOT-A\n",
+    "/sys/class/block/dm-0/dm/name": "vroot\n",
+    "/sys/class/block/dm-0/slaves/sda3/uevent": "",
 }
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
 NAMES = tuple(name for name in Facts.__struct_fields__ if name != "image")
@@ -59,7 +62,8 @@ def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts
 def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
     found = facts(host({}, uname=UNAME))
     assert codes(found) == dict.fromkeys(
-        ("os_release", "lsb_release", "cmdline", "machine", "boot", "mounts", "partitions", "cgroups"), Code.ABSENT
+        ("os_release", "lsb_release", "cmdline", "machine", "boot", "mounts", "partitions", "root_slot", "cgroups"),
+        Code.ABSENT,
     )
     assert [spot.what for spot in found.blind_spots()] == ["image"]
     assert not need(found.containerd_config).present
@@ -77,8 +81,8 @@ def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHo
 def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     pod = MOUNTINFO.replace("ext2 /dev/mapper/vroot", "overlay overlay")
     found = facts(host({**NODE, "/proc/1/mountinfo": pod}, uname=UNAME))
-    hidden = "os_release lsb_release machine hostname instance mounts cgroups kubelet containerd_config packages"
-    assert codes(found) == dict.fromkeys(hidden.split(), Code.OTHER_NAMESPACE)
+    hidden = "os_release lsb_release machine hostname instance mounts root_slot cgroups kubelet containerd_config"
+    assert codes(found) == dict.fromkeys((*hidden.split(), "packages"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
     assert need(found.host_view).node is Answer.NO
 
@@ -89,6 +93,7 @@ def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "M
     found = facts(host({**NODE, **garbled, "/proc/cmdline": refused}, uname=UNAME))
     assert codes(found) == {
         "mounts": Code.UNPARSABLE,
+        "root_slot": Code.UNPARSABLE,
         "cgroups": Code.UNPARSABLE,
         "machine": Code.UNPARSABLE,
         "boot": Code.UNPARSABLE,
@@ -104,7 +109,8 @@ def test_other_lists_count_where_the_kernels_own_were_not_captured(host: "MakeHo
     assert need(found.partitions).devices[0].evidence is not None
     both = facts(host({**NODE, **lists}, missing=Code.NOT_CAPTURED))
     assert need(both.mounts).path == "/proc/1/mountinfo"
-    assert need(both.partitions).devices[0].kind == "disk"
+    assert need(both.partitions).named("sda") is not None
+    assert need(both.root_slot).labels == ("ROOT-A",)
 
 
 def test_on_a_running_node_a_list_never_stands_for_the_kernels_own(host: "MakeHost", facts: "MakeFacts") -> None:

@@ -9,7 +9,7 @@ from nodediag.checks.check import Check, NotApplicableError, check
 from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.fact import Fact, NotKnownError, Unknown, known, need
 from nodediag.facts.mounts import Mount, Mounts
-from nodediag.facts.partitions import BlockDevice, Partitions
+from nodediag.facts.partitions import BlockDevice
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
@@ -49,12 +49,7 @@ def root_verified(facts: Facts, profile: Profile) -> Iterator[Problem]:
 def root_slot(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """The image is updated by writing the other slot and switching; a root elsewhere is no image at all."""
     rule = _rule(profile)
-    partitions = need(facts.partitions)
-    below = active_slot(facts, partitions, rule.verity)
-    if not below:
-        needs = "/sys/class/block, with the slaves of the device below /"
-        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail="the device below / was not seen", needs=needs))
-    for part in below:
+    for part in need(facts.root_slot).partitions:
         # the file system on a slot may have a label too, which is not the slot's
         if part.part_label in rule.slots or (not part.part_label and part.number in rule.slot_numbers):
             continue
@@ -70,17 +65,6 @@ def root_slot(facts: Facts, profile: Profile) -> Iterator[Problem]:
             remedy="recreate the node from its image",
             evidence=(part.evidence,),
         )
-
-
-def active_slot(facts: Facts, partitions: Partitions, verity: str) -> tuple[BlockDevice, ...]:
-    """Give the partitions the root stands on: below the mounted device, or that of the verity table's PARTUUID."""
-    root, cmdline = _root(facts), known(facts.cmdline)
-    by_name = partitions.named(verity) if root is None or root.source == f"/dev/mapper/{verity}" else None
-    device = by_name or (partitions.numbered(root.device) if root is not None else None)
-    if device is not None and (device.on or device.kind == "part"):
-        return partitions.below(device)
-    uuids = {made.part_uuid for made in cmdline.verity if made.name == verity} if cmdline is not None else set()
-    return tuple(part for part in partitions.devices if part.part_uuid and part.part_uuid in uuids)
 
 
 def _rule(profile: Profile) -> RootRule:

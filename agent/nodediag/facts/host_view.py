@@ -13,8 +13,9 @@ from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.fact import Fact, Known
 from nodediag.facts.mounts import Mount, Mounts
 from nodediag.facts.os_release import OsRelease
+from nodediag.host.ask import Namespace, Sharing
 from nodediag.host.host import Host
-from nodediag.model.evidence import Evidence
+from nodediag.model.evidence import Evidence, PathEvidence
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 
@@ -22,6 +23,7 @@ CGROUP_PATH: Final = "/proc/1/cgroup"
 _FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log")
 _SECRETS: Final = ("/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount")
 _CGROUPS: Final = ("kubepods", "/docker", "libpod", "/lxc", "cri-containerd", "crio-")
+_LAYERED: Final = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"})
 _ENOUGH: Final = 2
 NEEDS: Final = (
     "the node's own root: in a pod, mount the node's / read-only at /host (a hostPath volume); in a container, "
@@ -46,6 +48,9 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
 
 def derive(host: Host, mounts: Fact[Mounts], os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
     """Decide from the mount table, then from PID 1's cgroup, then by whether userland and kernel belong together."""
+    apart = _apart(host)
+    if apart is not None:
+        return apart
     if isinstance(mounts, Known):
         marks = _container_marks(mounts.value)
         if marks:
@@ -68,6 +73,18 @@ def derive(host: Host, mounts: Fact[Mounts], os_release: Fact[OsRelease], cmdlin
     return _belonging(os_release, cmdline)
 
 
+def _apart(host: Host) -> HostView | None:
+    """Tell a pod that shares the node's PIDs and not its files: PID 1 is the node's, what we would read is not."""
+    try:
+        sharing = host.namespaces().sharing.get(Namespace.MOUNT, Sharing.UNKNOWN)
+    except ReadError:
+        return None
+    if sharing is not Sharing.OTHER:
+        return None
+    says = "this is a container's own view, not the node's: our mount namespace is not that of PID 1"
+    return HostView(node=Answer.NO, says=says, evidence=(PathEvidence(path="/proc/1/ns/mnt", type="link"),))
+
+
 def _belonging(os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
     """Tell a container on a COS host, as Cloud Shell is: COS's kernel below another system's files."""
     if isinstance(os_release, Known) and isinstance(cmdline, Known):
@@ -82,7 +99,7 @@ def _belonging(os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
 
 def _container_marks(mounts: Mounts) -> tuple[Mount, ...]:
     root = mounts.at("/")
-    if root is not None and root.fstype in {"overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"}:
+    if root is not None and (root.fstype in _LAYERED or (not root.fstype and root.source in _LAYERED)):
         return (root,)
     singles = [mount for path in (*_FILES, *_SECRETS) if (mount := mounts.at(path)) is not None]
     disks = [mount for mount in singles if mount.fstype != "tmpfs" or mount.target in _SECRETS]

@@ -126,11 +126,11 @@ def _of_this_node(host: Host, process: Process) -> bool:
 
 
 def _has_state(host: Host) -> bool:
+    """Tell a node whose kubelet has run: the folder alone may come with the image."""
     try:
-        host.stat(STATE_PATH)
+        return bool(host.list(STATE_PATH))
     except ReadError as error:
         return error.reason.code in _REFUSED
-    return True
 
 
 def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:

@@ -1,12 +1,14 @@
 """Versions of the few packages that tell images apart, from dpkg's own database, see dpkg-query(1)."""
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.host.ask import Namespace
-from nodediag.host.host import Host, Line
+from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code
 
@@ -14,6 +16,9 @@ NAMESPACE: Final = Namespace.MOUNT
 STATUS_PATH: Final = "/var/lib/dpkg/status"
 LIST_PATH: Final = "/sos_commands/dpkg/dpkg_-l"
 NAMES: Final = frozenset({"containerd", "containerd.io", "docker.io", "docker-ce", "kubelet", "cri-o"})
+_PARAGRAPH: Final = re.compile(
+    rf"^Package: (?P<name>{'|'.join(map(re.escape, sorted(NAMES)))})\n(?:.+\n?)*", re.MULTILINE
+)
 _CAP_BYTES: Final = 64 * 1024 * 1024
 _LIST_FIELDS: Final = 3  # state, name, version
 
@@ -36,7 +41,7 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
 def collect(host: Host) -> Packages:
     """Read dpkg's status file, or the list a sosreport keeps."""
     try:
-        return Packages(manager=True, installed=parse_status(host.lines(STATUS_PATH, cap_bytes=_CAP_BYTES)))
+        return Packages(manager=True, installed=parse_status(host.text(STATUS_PATH, cap_bytes=_CAP_BYTES)))
     except ReadError as error:
         if error.reason.code is Code.ABSENT:
             return Packages(manager=False, installed=())
@@ -48,21 +53,20 @@ def collect(host: Host) -> Packages:
             raise error from None
 
 
-def parse_status(lines: tuple[Line, ...]) -> tuple[Package, ...]:
+def parse_status(text: str) -> tuple[Package, ...]:
     """Parse the status file: paragraphs of fields; raises ParseError for a text that has none."""
-    _expect(lines, "Package: ", STATUS_PATH)
-    found = []
-    name = ""
-    installed = False
-    for line in lines:
-        if line.text.startswith("Package: "):
-            name, installed = line.text.removeprefix("Package: ").strip(), False
-        elif line.text.startswith("Status: "):
-            installed = line.text.split()[-1:] == ["installed"]
-        elif name in NAMES and installed and line.text.startswith("Version: "):
-            version = line.text.removeprefix("Version: ").strip()
-            found.append(Package(name=name, version=version, evidence=line.evidence))
-    return tuple(found)
+    if text.strip() and not text.startswith("Package: ") and "\nPackage: " not in text:
+        raise ParseError(STATUS_PATH, text.partition("\n")[0], "paragraphs that start with 'Package:'")
+    return tuple(package for match in _PARAGRAPH.finditer(text) for package in _installed(text, match))
+
+
+def _installed(text: str, match: re.Match[str]) -> Iterator[Package]:
+    """Give the package of one paragraph, if it is installed."""
+    fields = dict(line.split(": ", 1) for line in match[0].split("\n") if ": " in line and not line.startswith(" "))
+    if fields.get("Status", "").split()[-1:] == ["installed"] and "Version" in fields:
+        line = text.count("\n", 0, match.start() + match[0].index("\nVersion: ") + 1) + 1
+        evidence = FileEvidence(path=STATUS_PATH, line=line, text=f"Version: {fields['Version']}"[:EVIDENCE_CAP])
+        yield Package(name=match["name"], version=fields["Version"].strip(), evidence=evidence)
 
 
 def parse_list(lines: tuple[Line, ...]) -> tuple[Package, ...]:

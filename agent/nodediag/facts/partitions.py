@@ -72,8 +72,8 @@ class Partitions(msgspec.Struct, frozen=True, kw_only=True):
 def collect(host: Host) -> Partitions:
     """Read every block device that is in use; loop and RAM devices without a size are left out."""
     names = host.list(PATH)
-    wanted = [name for name in names if not name.startswith("ram")]
-    found = [_device(host, name) for name in wanted[:MOST]]
+    wanted = sorted((name for name in names if not name.startswith("ram")), key=lambda name: name.startswith("loop"))
+    found = [_device(host, name) for name in sorted(wanted[:MOST])]
     devices = tuple(device for device in found if device.kind != "loop" or device.size_bytes > 0)
     return Partitions(devices=devices, total=len(devices) + max(0, len(wanted) - MOST))
 

@@ -7,51 +7,22 @@ import msgspec
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
     boot as boot_,
-)
-from nodediag.facts import (
     cgroups as cgroups_,
-)
-from nodediag.facts import (
     cmdline as cmdline_,
-)
-from nodediag.facts import (
     host_view as host_view_,
-)
-from nodediag.facts import (
     hostname as hostname_,
-)
-from nodediag.facts import (
     instance as instance_,
-)
-from nodediag.facts import (
     kernel as kernel_,
-)
-from nodediag.facts import (
     kubelet as kubelet_,
-)
-from nodediag.facts import (
     lsb_release as lsb_release_,
-)
-from nodediag.facts import (
     machine as machine_,
-)
-from nodediag.facts import (
     mount_lists,
-    partition_lists,
-)
-from nodediag.facts import (
     mounts as mounts_,
-)
-from nodediag.facts import (
     os_release as os_release_,
-)
-from nodediag.facts import (
     packages as packages_,
-)
-from nodediag.facts import (
+    partition_lists,
     partitions as partitions_,
-)
-from nodediag.facts import (
+    root_slot as root_slot_,
     runtime as runtime_,
 )
 from nodediag.facts.boot import Boot
@@ -69,6 +40,7 @@ from nodediag.facts.mounts import Mounts
 from nodediag.facts.os_release import OsRelease
 from nodediag.facts.packages import Packages
 from nodediag.facts.partitions import Partitions
+from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.host.host import Host
 from nodediag.model.image import Image
@@ -91,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     instance: Fact[Instance] = NOT_COLLECTED
     mounts: Fact[Mounts] = NOT_COLLECTED
     partitions: Fact[Partitions] = NOT_COLLECTED
+    root_slot: Fact[RootSlot] = NOT_COLLECTED
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
@@ -133,6 +106,7 @@ def collect(host: Host) -> Facts:
         instance=attempt(instance_, host, elsewhere),
         mounts=mounts,
         partitions=partitions,
+        root_slot=root_slot_.attempt_slot(mounts, partitions, cmdline),
         cgroups=_cgroups(host, mounts),
         kubelet=attempt(kubelet_, host, elsewhere),
         containerd_config=attempt(runtime_, host, elsewhere),

@@ -22,7 +22,8 @@ def load(text: str, place: str) -> Yaml:
             if aliases > _MOST_ALIASES or depth > _DEEPEST:
                 raise ParseError(place, text, f"YAML with at most {_MOST_ALIASES} aliases, {_DEEPEST} levels deep")
         loaded: Yaml = yaml.load(text, Loader=loader)  # noqa: S506 - it is a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        # PyYAML's own constructors raise all of these, for `!!timestamp x`, `!!int ""` or `!!bool x`
         wanted = "YAML: " + " ".join(str(error).split())
         raise ParseError(place, text, wanted) from error
     return loaded
