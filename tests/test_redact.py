@@ -2,8 +2,7 @@
 
 import pytest
 import re2
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from nodediag.redact import MARK, Rule, redact, redact_text, rules
 

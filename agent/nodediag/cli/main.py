@@ -10,7 +10,7 @@ import click
 from nodediag import __version__
 from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
 
-_VERBS: Final = ("report", "facts", "explain", "schema")
+_VERBS: Final = ("report", "facts", "logs", "explain", "schema")
 
 
 class _Verbs(click.Group):

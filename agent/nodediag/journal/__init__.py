@@ -1,0 +1,1 @@
+"""Log reading, several ways, one record."""

@@ -1,0 +1,1 @@
+"""Levels, matching, grouping: what log entries say, one pass over them."""

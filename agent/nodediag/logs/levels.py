@@ -1,0 +1,37 @@
+"""The level of a message, from its own text: the journal gives everything a service prints priority 6.
+
+klog headers (`E0716 02:08:55.559351 3356 file.go:42] ...`), logfmt as containerd and dockerd write, JSON lines. Where
+a message says nothing of its level, the journal's priority counts, see syslog(3).
+"""
+
+import re
+from typing import Final
+
+_KLOG: Final = re.compile(r"([IWEF])\d{4} \d{2}:\d{2}:\d{2}\.\d+ +\d+ [\w.+-]+\.(?:go|s|c):\d+\]")
+_FIELD: Final = re.compile(r'(?:^|[\s{,])"?(?:level|severity|lvl)"?\s*[=:]\s*"?([A-Za-z]+)')
+_KLOG_LEVELS: Final = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
+_WORDS: Final = {
+    "trace": "debug", "debug": "debug", "info": "info", "notice": "info", "warn": "warning", "warning": "warning",
+    "error": "error", "err": "error", "crit": "fatal", "critical": "fatal", "fatal": "fatal", "panic": "fatal",
+}  # fmt: skip
+_PRIORITIES: Final = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")
+_LOOKED_AT: Final = 300
+# RE2 patterns that a message of a level above info has, for the set that looks at many messages at once.
+MARKS: Final = (
+    r"\b[WEF]\d{4} \d\d:\d\d:\d\d\.",
+    r"""(?:level|severity|lvl)"?\s*[=:]\s*"?(?i:warn|err|crit|fatal|panic)""",
+)
+
+
+def level(message: str, priority: int | None = None) -> str:
+    """Give fatal, error, warning, info, debug, or unknown."""
+    head = message[:_LOOKED_AT]
+    klog = _KLOG.search(head)
+    if klog is not None:
+        return _KLOG_LEVELS[klog[1]]
+    field = _FIELD.search(head)
+    if field is not None and field[1].lower() in _WORDS:
+        return _WORDS[field[1].lower()]
+    if priority is not None and 0 <= priority < len(_PRIORITIES):
+        return _PRIORITIES[priority]
+    return "unknown"

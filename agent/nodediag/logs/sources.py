@@ -1,0 +1,33 @@
+"""Which program an entry is from: units have many names (snap, k3s, microk8s, hyperkube) for a few programs."""
+
+from typing import Final
+
+_BY_UNIT: Final = {
+    "kubelet": ("kubelet",),
+    "snap.kubelet.daemon": ("kubelet",),
+    "kubenswrapper": ("kubelet",),
+    "hyperkube": ("kubelet", "kube-proxy"),
+    "origin-node": ("kubelet", "kube-proxy"),
+    "k3s": ("kubelet", "containerd", "kube-proxy"),
+    "k3s-agent": ("kubelet", "containerd", "kube-proxy"),
+    "rke2-server": ("kubelet", "containerd", "kube-proxy"),
+    "rke2-agent": ("kubelet", "containerd", "kube-proxy"),
+    "microk8s.daemon-kubelite": ("kubelet", "kube-proxy"),
+    "snap.microk8s.daemon-kubelite": ("kubelet", "kube-proxy"),
+    "microk8s.daemon-containerd": ("containerd",),
+    "snap.microk8s.daemon-containerd": ("containerd",),
+    "containerd": ("containerd",),
+    "ctr": ("containerd",),
+    "crictl": ("containerd",),
+    "nerdctl": ("containerd",),
+    "docker": ("docker",),
+    "dockerd": ("docker",),
+    "dockerd-current": ("docker",),
+    "talos": ("kubelet", "containerd", "kernel"),
+}
+
+
+def sources(unit: str) -> frozenset[str]:
+    """Give the programs a unit or syslog identifier runs; one that is not listed is itself."""
+    name = unit.removesuffix(".service")
+    return frozenset(_BY_UNIT.get(name, (name,)))

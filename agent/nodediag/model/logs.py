@@ -1,0 +1,81 @@
+"""What the journal told: the report's `logs`."""
+
+from datetime import datetime
+
+import msgspec
+
+from nodediag.model.outcome import Severity
+from nodediag.model.reason import BlindSpot
+
+
+class LogSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry, cut to a kilobyte; `cursor` is empty where the entry has none."""
+
+    time: str
+    unit: str
+    cursor: str
+    text: str
+
+
+class LogFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature that matched: how often, when, about what, and whether it is still so."""
+
+    id: str
+    condition: str
+    title: str
+    severity: Severity
+    count: int
+    first: str
+    last: str
+    active: bool
+    subjects: tuple[str, ...]
+    units: tuple[str, ...]
+    samples: tuple[LogSample, ...]
+    cause: str
+    remedy: str
+    source: str
+
+
+class UnitLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries of one unit by level; `cut` is how many were left out beyond the bound."""
+
+    entries: int
+    levels: dict[str, int]
+    first: str
+    last: str
+    cut: int
+
+
+class ErrorShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors that no signature names, alike but for numbers, ids and paths."""
+
+    unit: str
+    count: int
+    shape: str
+    sample: LogSample
+
+
+class LogFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal file, by its header: what it says it holds."""
+
+    path: str
+    entries: int
+    first: str
+    last: str
+    state: str
+
+
+class LogResult(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. `reached` is the oldest entry seen: the journal may not go back as far as was asked."""
+
+    reader: str
+    since: datetime
+    until: datetime
+    reached: str
+    entries: int
+    files: tuple[LogFile, ...]
+    units: dict[str, UnitLogs]
+    signatures: tuple[LogFinding, ...]
+    context: tuple[LogFinding, ...]
+    shapes: tuple[ErrorShape, ...]
+    losses: tuple[BlindSpot, ...]

@@ -1,0 +1,1 @@
+"""Known failures in logs, as data with samples and near misses."""

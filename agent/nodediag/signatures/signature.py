@@ -1,0 +1,41 @@
+"""A signature: one known failure, how its log lines are recognised, what it means, what to do."""
+
+import msgspec
+
+from nodediag.model.outcome import Severity
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One record of a signature file; a journal entry that matches one of `patterns` is an occurrence of it.
+
+    Patterns are RE2 over the bytes of the message, not anchored, case-sensitive unless they say `(?i)`.
+    """
+
+    id: str
+    condition: str  # the failure's name; several signatures may tell of one condition
+    title: str
+    severity: Severity
+    patterns: tuple[str, ...]
+    units: tuple[str, ...] = ()  # sources, see logs/sources.py; none means any
+    levels: tuple[str, ...] = ()  # only messages of these levels: fatal error warning info debug; none means any
+    unless: tuple[str, ...] = ()  # a message that also matches one of these does not count
+    extract: tuple[str, ...] = ()  # named groups give the subjects: pod, container, image, volume, device, ...
+    cleared_by: tuple[str, ...] = ()  # a later message that says the fault is over
+    over: tuple[str, ...] = ()  # ids of broader signatures that say nothing more once this one has matched
+    minimum: int = 1  # occurrences within `window` from which on it has the severity above; below it is info
+    window: str = "24h"
+    reset_by_planned_stop: bool = False  # occurrences before a planned stop of the unit do not count
+    on_cos: Severity | msgspec.UnsetType = msgspec.UNSET  # where the image gives the same words another meaning
+    on_ubuntu: Severity | msgspec.UnsetType = msgspec.UNSET
+    cause: str
+    remedy: str
+    source: str
+    samples: tuple[str, ...]
+    near_misses: tuple[str, ...]
+    file: str = ""  # set when it is loaded
+
+
+class SignatureFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of signatures."""
+
+    signature: tuple[Signature, ...]

@@ -1,0 +1,99 @@
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NODEDIAG = (sys.executable, "-I", "-m", "nodediag")
+PLEG = 'E1121 10:00:00.000000 1222 kubelet.go:2040] "Skipping pod synchronization" err="PLEG is not healthy: '
+PLEG += 'pleg was last seen active 5m10.1s ago; threshold is 3m0s"'
+SIGNATURE = """\
+[[signature]]
+id = "mine.frobnicator"
+condition = "frobnicator-broken"
+title = "The frobnicator is broken"
+severity = "critical"
+patterns = ['frobnicator broke']
+cause = "age"
+remedy = "replace it"
+source = "ours"
+samples = ["the frobnicator broke", "frobnicator broke again"]
+near_misses = ["the frobnicator works"]
+"""
+
+
+def run(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*NODEDIAG, "logs", *arguments], input=data, capture_output=True, check=False)
+
+
+def entry(message: str, unit: str = "kubelet.service", time_s: int = 1763700000) -> bytes:
+    fields = {"MESSAGE": message, "_SYSTEMD_UNIT": unit, "__REALTIME_TIMESTAMP": f"{time_s}000000"}
+    return json.dumps(fields).encode() + b"\n"
+
+
+def test_a_known_failure_is_named_with_what_to_do() -> None:
+    done = run("--input", "-", data=entry(PLEG))
+    assert done.returncode == 1, done.stderr
+    (finding,) = json.loads(done.stdout)["signatures"]
+    assert (finding["condition"], finding["severity"], finding["count"]) == ("pleg-unhealthy", "critical", 1)
+    assert finding["remedy"]
+    assert PLEG in finding["samples"][0]["text"]
+
+
+def test_harmless_lines_raise_nothing() -> None:
+    done = run("--input", "-", data=entry('I1121 10:00:00.000000 1222 kubelet.go:1] "SyncLoop ADD" source="api"'))
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["signatures"] == []
+
+
+def test_a_packed_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "saved.json.gz").write_bytes(gzip.compress(entry(PLEG) * 3))
+    done = run("--input", str(tmp_path / "saved.json.gz"))
+    assert json.loads(done.stdout)["signatures"][0]["count"] == 3
+
+
+def test_what_lies_before_the_window_does_not_count() -> None:
+    done = run("--input", "-", "--since", "1h", data=entry(PLEG) + entry("fine", time_s=1763800000))
+    assert json.loads(done.stdout)["signatures"] == []
+
+
+def test_signatures_of_ones_own_stand_beside_those_of_the_release(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SIGNATURE)
+    done = run("--input", "-", "--signatures", str(tmp_path / "mine.toml"), data=entry("the frobnicator broke"))
+    assert json.loads(done.stdout)["signatures"][0]["id"] == "mine.frobnicator"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("'frobnicator broke'", "'a{50}'"), "mine.frobnicator.patterns: 'a{50}' repeats {50}; at most 10"),
+        (("'frobnicator broke'", "'a.*b.*c'"), "mine.frobnicator.patterns: 'a.*b.*c' has a second `.*`"),
+        (('severity = "critical"', 'severity = "terrible"'), "terrible"),
+        (('near_misses = ["the frobnicator works"]', "near_misses = []"), "mine.frobnicator.samples"),
+        (("remedy", "remidy"), "remidy"),
+        (("[[signature]]", "[[signature"), "not TOML"),
+        (("'frobnicator broke'", "'frob('"), "mine.frobnicator.patterns"),
+    ],
+)
+def test_a_bad_signature_names_file_record_key_and_reason(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(SIGNATURE.replace(*change))
+    done = run("--input", "-", "--signatures", str(file))
+    assert done.returncode == 2
+    assert str(file) in done.stderr.decode()
+    assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_text_for_a_person_holds_no_control_characters() -> None:
+    done = run("--input", "-", "--format", "text", data=entry(PLEG + "\x1b[31m"))
+    assert b"kubelet.pleg-unhealthy" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+def test_input_that_is_not_there_is_bad_usage() -> None:
+    done = run("--input", "/nowhere/at/all")
+    assert done.returncode == 2
+    assert b"/nowhere/at/all" in done.stderr

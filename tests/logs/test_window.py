@@ -1,0 +1,42 @@
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, strategies as st
+
+from nodediag.errors import UsageError
+from nodediag.logs.window import moment
+
+NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("24h", NOW - timedelta(hours=24)),
+        ("15m", NOW - timedelta(minutes=15)),
+        ("-2h", NOW - timedelta(hours=2)),
+        ("3 days ago", NOW - timedelta(days=3)),
+        ("now", NOW),
+        ("today", datetime(2026, 11, 21, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("2026-11-20 08:15:00", datetime(2026, 11, 20, 8, 15, tzinfo=UTC)),
+        ("2026-11-20T08:15:00+02:00", datetime(2026, 11, 20, 6, 15, tzinfo=UTC)),
+        ("@1763700000", datetime.fromtimestamp(1763700000, UTC)),
+    ],
+)
+def test_times_are_those_of_journalctl(text: str, meant: datetime) -> None:
+    assert moment("--since", text, NOW) == meant
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "@", "@1e400", "24 parsecs"])
+def test_what_is_no_time_is_refused_with_what_was_wanted(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--since .*wanted"):
+        moment("--since", text, NOW)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_is_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        assert moment("--since", text, NOW).tzinfo is not None
