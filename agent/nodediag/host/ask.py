@@ -5,6 +5,7 @@ and told again from one.
 """
 
 from enum import StrEnum
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -96,7 +97,7 @@ class PathStat(msgspec.Struct, frozen=True, tag=True):
 
     kind: PathType
     mode: str
-    size_bytes: int
+    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
     device: str
 
 
@@ -106,11 +107,14 @@ class Target(msgspec.Struct, frozen=True, tag=True):
     target: str
 
 
+Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]
+
+
 class Process(msgspec.Struct, frozen=True):
     """One process: its command name, and its arguments as they were given."""
 
-    pid: int
-    ppid: int
+    pid: Pid
+    ppid: Pid
     name: str
     argv: tuple[str, ...]
 

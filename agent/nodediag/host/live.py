@@ -1,12 +1,12 @@
 """Answers from a root directory of this machine. Any call here may block; it runs in a child, see sacrifice.py."""
 
 import errno
-import fcntl
 import os
 import stat
+from collections.abc import Callable
 from typing import Final
 
-from nodediag.host import processes
+from nodediag.host import lock, processes
 from nodediag.host.ask import (
     Ask,
     Content,
@@ -21,7 +21,6 @@ from nodediag.host.ask import (
     PathStat,
     PathType,
     Processes,
-    ProcessList,
     Read,
     Readlink,
     Reply,
@@ -34,7 +33,9 @@ from nodediag.host.ask import (
 from nodediag.host.root import Root
 from nodediag.model.reason import Code, Reason
 
-_MOST_NAMES: Final = 100_000
+_NAMES_CAP_BYTES: Final = 8 * 1024 * 1024
+_NAME_COSTS_BYTES: Final = 64  # in memory, beside its letters
+_LOCKS_CAP_BYTES: Final = 4 * 1024 * 1024
 _CODES: Final = {
     errno.ENOENT: Code.ABSENT,
     errno.ENOTDIR: Code.ABSENT,
@@ -46,31 +47,34 @@ _CODES: Final = {
     errno.EISDIR: Code.WRONG_KIND,
     errno.ENXIO: Code.WRONG_KIND,
     errno.EXDEV: Code.ESCAPES_ROOT,
+    errno.ENAMETOOLONG: Code.UNSUPPORTED,
+    errno.ETIMEDOUT: Code.TIMED_OUT,
 }
-_NEEDS: Final = {Code.NOT_PERMITTED: "root, or the right to read it"}
+_NEEDS: Final = {
+    Code.NOT_PERMITTED: "root, or the right to read it",
+    Code.TIMED_OUT: "a file system that answers",
+    Code.CRASHED: "a file system or device that does not fail",
+}
+_TABLE_BYTES: Final = 64 * 1024 * 1024
 # The inode numbers of the first namespaces, from the kernel's include/uapi/linux/nsfs.h and include/linux/proc_ns.h.
 _FIRST: Final = {Namespace.UTS: 0xEFFFFFFE, Namespace.IPC: 0xEFFFFFFF, Namespace.CGROUP: 0xEFFFFFFB}
 
 
 class LiveSource:
-    """A root directory of this machine, asked directly."""
+    """A root directory of this machine, asked directly; a lock it takes is handed over, so that it outlives a child."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, hand_over: Callable[[int], None] | None = None) -> None:
         self._path = root
-        self._root = Root(root)
+        self._root: Root | None = None
         self._locks: list[int] = []
+        self._hand_over = hand_over or self._locks.append
 
     def answer(self, ask: Ask) -> Reply:
         """Answer one question; what the system refuses becomes a Failure with its reason."""
         try:
             return self._answer(ask)
         except OSError as error:
-            code = _CODES.get(error.errno or 0, Code.CRASHED)
-            path = getattr(ask, "path", self._path)
-            detail = f"{path}: {os.strerror(error.errno or 0)}"
-            if error.errno == errno.ELOOP:
-                detail = f"{path}: a loop of symbolic links, or a link only the kernel can follow"
-            return Failure(Reason(code=code, detail=detail, needs=_NEEDS.get(code, "")))
+            return failure(error, getattr(ask, "path", self._path))
 
     def _answer(self, ask: Ask) -> Reply:  # noqa: PLR0911 - one for each question
         match ask:
@@ -83,7 +87,7 @@ class LiveSource:
             case Readlink(path):
                 return self._readlink(path)
             case Processes():
-                return ProcessList(processes.living(self._path.rstrip("/") + "/proc"), complete=True)
+                return self._processes()
             case Uname():
                 name = os.uname()
                 return UnameAnswer(name.sysname, name.nodename, name.release, name.version, name.machine)
@@ -110,37 +114,50 @@ class LiveSource:
             return _too_large(path, cap_bytes)
         return Content(b"".join(chunks))
 
+    def _open(self, path: str, flags: int) -> int:
+        if self._root is None:
+            self._root = Root(self._path)
+        return self._root.open(path, flags)
+
     def _regular(self, path: str) -> int | Failure:
-        """Open a regular file; what it is, is looked at before it is opened, since opening a device or FIFO acts."""
-        probe = self._root.open(path, os.O_PATH)
+        """Open a regular file; what it is, is looked at before it is opened, since opening a device or FIFO acts.
+
+        What was looked at is what is opened, whatever stands at the path by then; only where we have no procfs of our
+        own is the path looked up again.
+        """
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        probe = self._open(path, os.O_PATH)
         try:
-            before = os.fstat(probe)
+            seen = os.fstat(probe)
+            if not stat.S_ISREG(seen.st_mode):
+                return _wrong(path, f"a {_type(seen.st_mode)}")
+            if os.path.lexists(f"/proc/self/fd/{probe}"):
+                return os.open(f"/proc/self/fd/{probe}", flags)
         finally:
             os.close(probe)
-        if not stat.S_ISREG(before.st_mode):
-            return _wrong(path, f"a {_type(before.st_mode)}")
-        fd = self._root.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        after = os.fstat(fd)
-        if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino):
-            os.close(fd)
-            return _wrong(path, "replaced by another file while it was opened")
-        return fd
+        fd = self._open(path, flags)
+        if os.path.samestat(seen, os.fstat(fd)):
+            return fd
+        os.close(fd)
+        return _wrong(path, "replaced by another file while it was opened")
 
     def _list(self, path: str) -> Reply:
-        fd = self._root.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
+        fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
         names: list[str] = []
+        left = _NAMES_CAP_BYTES
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
-                    names.append(entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
-                    if len(names) > _MOST_NAMES:
-                        return _too_large(path, _MOST_NAMES, "names")
+                    names.append(_text(entry.name))
+                    left -= len(names[-1]) + _NAME_COSTS_BYTES
+                    if left < 0:
+                        return _too_large(path, len(names) - 1, "names")
         finally:
             os.close(fd)
         return Names(tuple(sorted(names)))
 
     def _stat(self, path: str) -> Reply:
-        fd = self._root.open(path, os.O_PATH)
+        fd = self._open(path, os.O_PATH)
         try:
             found = os.fstat(fd)
         finally:
@@ -149,35 +166,80 @@ class LiveSource:
         return PathStat(_type(found.st_mode), f"{stat.S_IMODE(found.st_mode):04o}", found.st_size, device)
 
     def _readlink(self, path: str) -> Reply:
-        fd = self._root.open(path, os.O_PATH | os.O_NOFOLLOW)
+        fd = self._open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
             if not stat.S_ISLNK(os.fstat(fd).st_mode):
                 return _wrong(path, "not a symbolic link")
             target = os.readlink("", dir_fd=fd)
         finally:
             os.close(fd)
-        return Target(target.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+        return Target(_text(target))
+
+    def _processes(self) -> Reply:
+        """List them by a descriptor, since psutil, given a path, would follow its links out of the root."""
+        procfs = self._open("/proc", os.O_PATH | os.O_DIRECTORY)
+        try:
+            return processes.living(f"/proc/self/fd/{procfs}")
+        finally:
+            os.close(procfs)
 
     def _sharing(self, kind: Namespace) -> Sharing:
-        ours = os.readlink(f"/proc/self/ns/{kind}")
+        if kind is Namespace.MOUNT and self._path != "/":
+            return Sharing.SAME  # what lies below another root was taken for PID 1's when the root was chosen
+        try:
+            ours = os.readlink(f"/proc/self/ns/{kind}")
+        except OSError:  # a kernel without this kind
+            return Sharing.UNKNOWN
         theirs = self.answer(Readlink(f"/proc/1/ns/{kind}"))
         if isinstance(theirs, Target):
             return Sharing.SAME if theirs.target == ours else Sharing.OTHER
+        if kind is Namespace.MOUNT:
+            return self._same_mounts()
         first = _FIRST.get(kind)
         # An unprivileged reader may not ask for PID 1's, but a node's PID 1 has the kernel's first ones.
         return Sharing.SAME if first is not None and ours == f"{kind}:[{first}]" else Sharing.UNKNOWN
+
+    def _same_mounts(self) -> Sharing:
+        """Compare the tables, which are open to all, where the namespaces are not."""
+        ours, theirs = self._read("/proc/self/mountinfo", _TABLE_BYTES), self._read("/proc/1/mountinfo", _TABLE_BYTES)
+        if not (isinstance(ours, Content) and isinstance(theirs, Content)):
+            return Sharing.UNKNOWN
+        return Sharing.SAME if ours.data == theirs.data else Sharing.OTHER
 
     def _lock(self, path: str) -> Reply:
         opened = self._regular(path)
         if isinstance(opened, Failure):
             return opened
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            held = lock.take(opened, self._all_locks, self._owner)
+        except BaseException:
             os.close(opened)
-            return Locked(held=False)
-        self._locks.append(opened)
-        return Locked(held=True)
+            raise
+        if held:
+            self._hand_over(opened)
+        else:
+            os.close(opened)
+        return Locked(held=held)
+
+    def _all_locks(self) -> bytes:
+        reply = self._read("/proc/locks", _LOCKS_CAP_BYTES)
+        return reply.data if isinstance(reply, Content) else b""
+
+    def _owner(self, pid: int) -> int:
+        fd = self._open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY)
+        try:
+            return os.fstat(fd).st_uid
+        finally:
+            os.close(fd)
+
+
+def failure(error: OSError, path: str) -> Failure:
+    """Give what the system refused as an answer, with a code and what would be needed."""
+    number = error.errno or 0
+    code = _CODES.get(number, Code.CRASHED)
+    what = "a loop of symbolic links, or a link only the kernel can follow" if number == errno.ELOOP else ""
+    detail = f"{path}: {what or os.strerror(number)}"
+    return Failure(Reason(code=code, detail=detail, needs=_NEEDS.get(code, "")))
 
 
 def _wrong(path: str, what: str) -> Failure:
@@ -197,3 +259,7 @@ def _type(mode: int) -> PathType:
         stat.S_IFSOCK: PathType.SOCKET,
     }
     return kinds.get(stat.S_IFMT(mode), PathType.DEVICE)
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

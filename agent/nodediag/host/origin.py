@@ -1,28 +1,30 @@
 """Which node is meant, and through what it is seen: this machine, a pod, a toolbox, a folder, a recording.
 
-A folder named as a toolbox or pod would name it is believed only when it holds a mounted procfs whose PID 1 has other
-mounts than we have: an empty folder, a copy, or a bind mount of our own root never wins.
+A folder named as a toolbox or pod would name it is believed only when it is what another PID 1 has as its root, see
+node_root.py.
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from nodediag.errors import UsageError
 from nodediag.host import own
-from nodediag.host.ask import Content, PathStat, Read, Stat
+from nodediag.host.ask import Ask, Content, Failure, PathStat, Readlink, Reply, Stat
 from nodediag.host.host import Host, Seen, Source
-from nodediag.host.live import LiveSource
+from nodediag.host.live import LiveSource, failure
+from nodediag.host.node_root import shows_a_node
 from nodediag.host.recording import Recorder
 from nodediag.host.redacting import RedactingSource
 from nodediag.host.replay import ReplaySource, is_recording
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.host.tree import TreeSource
+from nodediag.model.reason import Code
 from nodediag.model.report import Origin
 
 TOOLBOX_ROOT: Final = "/media/root"
 POD_ROOT: Final = "/host"
-_MOUNTINFO_CAP_BYTES: Final = 64 * 1024 * 1024
 
 
 class Opened:
@@ -41,52 +43,80 @@ class Opened:
 def open_host(root: str | None, *, budget_s: float) -> Opened:
     """Open the node at a root, or find it; raises UsageError where there is none to look at."""
     if root is None:
-        for candidate, origin in ((TOOLBOX_ROOT, Origin.TOOLBOX), (POD_ROOT, Origin.POD)):
-            if os.path.isdir(candidate):
-                children = _children(candidate, budget_s)
-                if _shows_a_node(children):
-                    return _redacted(children, origin, candidate, children)
-                children.close()
-        return _opened_live(budget_s)
-    if not os.path.isdir(root):
-        raise UsageError(f"--root {root}: there is no such folder")
-    if os.path.realpath(root) == "/":
-        return _opened_live(budget_s)
-    return _opened_folder(root, budget_s)
+        return _found(budget_s)
+    real = _real_path(root, budget_s)
+    if real == "/":
+        return _opened(_children("/", budget_s), Origin.LIVE, "/")
+    return _opened_folder(root, real, budget_s)
 
 
-def _opened_live(budget_s: float) -> Opened:
-    children = _children("/", budget_s)
-    return _redacted(children, Origin.LIVE, "/", children)
+def _found(budget_s: float) -> Opened:
+    """Find the node; our own root is asked whether there are such folders, since even that may hang."""
+    ours = _children("/", budget_s)
+    for candidate, origin in ((TOOLBOX_ROOT, Origin.TOOLBOX), (POD_ROOT, Origin.POD)):
+        if isinstance(ours.answer(Stat(candidate)), PathStat):
+            children = _children(candidate, budget_s)
+            if shows_a_node(children, candidate):
+                ours.close()
+                return _opened(children, origin, candidate)
+            children.close()
+    return _opened(ours, Origin.LIVE, "/")
 
 
-def _opened_folder(root: str, budget_s: float) -> Opened:
-    children = _children(root, budget_s)
-    if is_recording(children):
+def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
+    children = _children(real, budget_s)
+    try:
+        if shows_a_node(children, real):
+            return _opened(children, Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD, root)
+        if not is_recording(children):
+            return _opened(children, Origin.TREE, root, TreeSource(children))
         replay = ReplaySource(children, root)
-        seen = Seen(origin=Origin.RECORDING, root=root, uid=own.uid(), observed_at=replay.observed_at)
-        return Opened(replay, seen, children)
-    if _shows_a_node(children):
-        origin = Origin.TOOLBOX if os.path.realpath(root) == TOOLBOX_ROOT else Origin.POD
-        return _redacted(children, origin, root, children)
-    return _redacted(TreeSource(children), Origin.TREE, root, children)
+    except BaseException:
+        children.close()
+        raise
+    seen = Seen(origin=Origin.RECORDING, root=_visible(root), uid=own.uid(), observed_at=replay.observed_at)
+    return Opened(replay, seen, children)
 
 
-def _redacted(source: Source, origin: Origin, root: str, children: Sacrifice) -> Opened:
-    return Opened(RedactingSource(source), Seen(origin=origin, root=root, uid=own.uid()), children)
+def _opened(children: Sacrifice, origin: Origin, root: str, source: Source | None = None) -> Opened:
+    seen = Seen(origin=origin, root=_visible(root), uid=own.uid())
+    return Opened(RedactingSource(source or children), seen, children)
 
 
 def _children(root: str, budget_s: float) -> Sacrifice:
     return Sacrifice(partial(LiveSource, root), budget_s=budget_s)
 
 
-def _shows_a_node(candidate: Source) -> bool:
-    """Tell whether a folder is a node's root: its procfs is mounted, and its PID 1 has other mounts than we."""
-    procfs = candidate.answer(Stat("/proc"))
-    theirs = candidate.answer(Read("/proc/1/mountinfo", _MOUNTINFO_CAP_BYTES))
-    if not isinstance(procfs, PathStat) or not isinstance(theirs, Content):
-        return False
-    with open("/proc/self/mountinfo", "rb") as file:
-        ours = file.read()
-    mounted = any(line.split(b" ")[2] == procfs.device.encode() and b" - proc " in line for line in ours.splitlines())
-    return mounted and theirs.data != ours
+class _Folder:
+    """Tells where a folder of our own system really is; asked in a child, since it may hang."""
+
+    def __init__(self, path: str, _hand_over: Callable[[int], None]) -> None:
+        self._path = path
+
+    def answer(self, ask: Ask) -> Reply:
+        """Give its path without links, whatever is asked."""
+        del ask
+        try:
+            real = os.path.realpath(self._path, strict=True) if self._path else ""  # "" would be where we are
+            os.close(os.open(real, os.O_PATH | os.O_DIRECTORY))
+        except OSError as error:
+            return failure(error, _visible(self._path))
+        return Content(os.fsencode(real))
+
+
+def _real_path(root: str, budget_s: float) -> str:
+    children = Sacrifice(partial(_Folder, root), budget_s=budget_s)
+    try:
+        reply = children.answer(Readlink("the folder"))
+    finally:
+        children.close()
+    if isinstance(reply, Content):
+        return os.fsdecode(reply.data)
+    reason = reply.reason if isinstance(reply, Failure) else None
+    if reason is None or reason.code is Code.ABSENT:
+        raise UsageError(f"--root {_visible(root)}: there is no such folder")
+    raise UsageError(f"--root {_visible(root)}: {reason.detail}")
+
+
+def _visible(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

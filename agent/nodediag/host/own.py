@@ -2,13 +2,17 @@
 
 import ctypes
 import os
+import select
 import stat
 import tempfile
+from contextlib import suppress
 from typing import Final
 
 from nodediag.errors import OutputError, UsageError
 
 _PRIVATE: Final = 0o600
+_OTHERS_WRITE: Final = 0o022
+_LAST_STREAM: Final = 2
 _NICENESS: Final = 10
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # ioprio_set(2) by machine
 _IOPRIO_BEST_EFFORT_7: Final = (2 << 13) | 7
@@ -18,7 +22,7 @@ _OPTION_CAP_BYTES: Final = 16 * 1024 * 1024
 def read_text(option: str, path: str) -> str:
     """Read a file that an option names; raises UsageError naming both."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_unblocked) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UsageError(f"{option} {path}: not a regular file")
             data = file.read(_OPTION_CAP_BYTES + 1)
@@ -30,6 +34,11 @@ def read_text(option: str, path: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{option} {path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def _unblocked(path: str, flags: int) -> int:
+    """Open without waiting for somebody to write into a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def texts_in(option: str, folder: str, ending: str) -> dict[str, str]:
@@ -62,7 +71,8 @@ def write_whole(path: str, data: bytes) -> None:
                 os.fsync(file.fileno())
             os.replace(draft, target)
         except BaseException:
-            os.unlink(draft)
+            with suppress(OSError):
+                os.unlink(draft)
             raise
     except OSError as error:
         raise OutputError(f"-o {path}: {error.strerror}") from error
@@ -77,37 +87,65 @@ def write_output(path: str, data: bytes) -> None:
 
 
 def prepare_folder(option: str, folder: str) -> None:
-    """Make a folder that an option names, private to its owner; raises UsageError for one that holds something."""
+    """Make a folder that an option names, private to its owner; raises UsageError for one that is not ours alone."""
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _make_folders(folder)
         if os.listdir(folder):
             raise UsageError(f"{option} {folder}: the folder is not empty; a recording goes into a new one")
+        found = os.stat(folder)
     except OSError as error:
         raise UsageError(f"{option} {folder}: {error.strerror}") from error
+    if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
+        raise UsageError(f"{option} {folder}: others may write into this folder; a recording goes into a new one")
 
 
 def write_below(folder: str, path: str, data: bytes) -> None:
     """Write a new file below a folder of ours; raises OSError."""
     target = f"{folder}/{path}"
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    _make_folders(os.path.dirname(target))
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
     with open(fd, "wb") as file:
         file.write(data)
 
 
+def _make_folders(path: str) -> None:
+    """Make a folder and those on the way to it, for their owner only; os.makedirs knows neither depth nor mode."""
+    names = path.split("/")
+    for end in range(1, len(names) + 1):
+        with suppress(FileExistsError):
+            if names[end - 1]:
+                os.mkdir("/".join(names[:end]), 0o700)
+
+
 def write_stdout(data: bytes) -> None:
-    """Write to standard output all of it, now; raises OutputError."""
+    """Write to standard output all of it, now, also where it does not wait for us; raises OutputError."""
     try:
         view = memoryview(data)
         while view:
-            view = view[os.write(1, view) :]
+            try:
+                view = view[os.write(1, view) :]
+            except BlockingIOError:
+                select.select([], [1], [])
     except OSError as error:
         raise OutputError(f"standard output: {error.strerror}") from error
 
 
+def nothing() -> int:
+    """Give a descriptor that can neither be read nor written, which needs no /dev/null."""
+    return os.open("/", os.O_PATH | os.O_CLOEXEC)
+
+
+def hold_streams() -> None:
+    """Put something at 0, 1 and 2 where we were started without it, lest a file of ours be taken for that stream."""
+    while (fd := nothing()) <= _LAST_STREAM:
+        pass
+    os.close(fd)
+
+
 def be_gentle() -> None:
     """Give way to the node's own work: nice 10, best-effort I/O at its lowest level."""
-    os.nice(max(0, _NICENESS - os.nice(0)))
+    with suppress(OSError):  # a filter may refuse it
+        os.nice(max(0, _NICENESS - os.nice(0)))
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
         ctypes.CDLL(None).syscall(number, 1, 0, _IOPRIO_BEST_EFFORT_7)

@@ -3,36 +3,66 @@
 from collections.abc import Callable
 from typing import Final
 
-from nodediag.host.ask import Process
+from nodediag.host.ask import Process, ProcessList
 
-_ARGUMENTS_CAP: Final = 64 * 1024  # a process may carry megabytes; a GKE kubelet's line has some 3 KiB
+_ARGUMENTS_CAP: Final = 32 * 1024  # a process may carry megabytes; a GKE kubelet's line has some 3 KiB
+_ALL_ARGUMENTS_CAP: Final = 8 * 1024 * 1024
+_PID_DIGITS: Final = 9
+_INIT: Final = 1
 
 
-def living(procfs: str) -> tuple[Process, ...]:
-    """List the processes of a mounted procfs; one that ends meanwhile is left out."""
+def living(procfs: str) -> ProcessList:
+    """List the processes of a mounted procfs; one that ends meanwhile is left out.
+
+    The list is not complete where hidepid (see proc(5)) keeps others' processes, PID 1 among them, from our eyes, and
+    where all arguments together are more than we keep.
+    """
     import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
 
     psutil.PROCFS_PATH = procfs
-    found = []
-    for process in psutil.process_iter(["pid", "ppid", "name", "cmdline"], ad_value=None):
-        info = process.info
-        argv = _capped(info["cmdline"] or [])
-        found.append(Process(info["pid"], info["ppid"] or 0, _text(info["name"] or ""), argv))
-    return tuple(sorted(found, key=lambda process: process.pid))
+    found: dict[int, Process] = {}
+    left = _ALL_ARGUMENTS_CAP
+    hidden = False
+    for pid in _pids():
+        try:
+            info = psutil.Process(pid).as_dict(["ppid", "name", "cmdline"], ad_value=None)
+        except psutil.NoSuchProcess:
+            continue
+        argv = _capped(info["cmdline"] or [], min(left, _ARGUMENTS_CAP))
+        left -= sum(len(argument) for argument in argv)
+        hidden = hidden or info["name"] is None
+        found[pid] = Process(pid, info["ppid"] or 0, _text(info["name"] or ""), argv)
+    ordered = tuple(found[pid] for pid in sorted(found))
+    return ProcessList(ordered, complete=_INIT in found and not hidden and left > 0)
+
+
+def _pids() -> list[int]:
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return psutil.pids()
+    except IndexError:  # psutil takes it for granted that there is one
+        return []
+
+
+def pid_of(text: str) -> int | None:
+    """Give a process id as /proc and ps(1) write it; None for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _PID_DIGITS else None
 
 
 def from_files(names: tuple[str, ...], read: Callable[[str], bytes | None]) -> tuple[Process, ...]:
     """Make the list from saved `/proc/PID/cmdline` files; `read` gives None for a file that is not there."""
     found = []
     for name in names:
-        if not (name.isascii() and name.isdigit()):
+        pid = pid_of(name)
+        if pid is None:
             continue
         saved = read(f"/proc/{name}/cmdline")
         if saved is None:
             continue
         argv = split_cmdline(saved.decode("utf-8", "backslashreplace"))
         comm = (read(f"/proc/{name}/comm") or b"").decode("utf-8", "backslashreplace").strip()
-        found.append(Process(int(name), 0, comm or (argv[0].rsplit("/", 1)[-1] if argv else ""), argv))
+        found.append(Process(pid, 0, comm or (argv[0].rsplit("/", 1)[-1] if argv else ""), argv))
     return tuple(sorted(found, key=lambda process: process.pid))
 
 
@@ -52,8 +82,7 @@ def split_cmdline(text: str) -> tuple[str, ...]:
     return tuple(argv)
 
 
-def _capped(argv: list[str]) -> tuple[str, ...]:
-    left = _ARGUMENTS_CAP
+def _capped(argv: list[str], left: int) -> tuple[str, ...]:
     kept = []
     for argument in argv:
         if left <= 0:

@@ -1,8 +1,8 @@
 """Keeps all that a host was told, answers and failures alike, so that another host can tell it again."""
 
-import os
+import errno
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -15,14 +15,15 @@ from nodediag.model.report import Origin
 ANSWERS: Final = "answers.jsonl"
 FILES: Final = "root"
 _NAME_MAX: Final = 255
+_DEEPEST: Final = 64
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The first line of `answers.jsonl`."""
 
-    recording: int = 1
+    recording: Literal[1] = 1
     version: str
-    observed_at: datetime
+    observed_at: Annotated[datetime, msgspec.Meta(tz=True)]
     origin: Origin
     root: str
 
@@ -51,16 +52,26 @@ class Recorder:
     def save(self, folder: str, head: Head) -> None:
         """Write the recording into a new or empty folder."""
         encode = msgspec.json.Encoder().encode
-        lines = [encode(head)]
         try:
-            for told in self._told.values():
-                if isinstance(told.reply, Content) and _fits(place(told.ask)):
-                    own.write_below(folder, FILES + place(told.ask), told.reply.data)
-                else:
-                    lines.append(encode(told))
-            own.write_below(folder, ANSWERS, b"\n".join(lines) + b"\n")
+            kept = (encode(told) for told in self._told.values() if not _stands_alone(folder, told))
+            own.write_below(folder, ANSWERS, b"\n".join((encode(head), *kept)) + b"\n")
         except OSError as error:
             raise OutputError(f"--record {folder}: {error.strerror}") from error
+
+
+def _stands_alone(folder: str, told: Told) -> bool:
+    """Write a file's content at its path, if it fits: one path may be another's folder, or too long below ours."""
+    if not isinstance(told.reply, Content) or not fits(place(told.ask)):
+        return False
+    try:
+        own.write_below(folder, FILES + place(told.ask), told.reply.data)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+    return True
 
 
 def key(ask: Ask) -> tuple[str, str]:
@@ -68,7 +79,7 @@ def key(ask: Ask) -> tuple[str, str]:
     return type(ask).__name__, place(ask)
 
 
-def _fits(path: str) -> bool:
+def fits(path: str) -> bool:
     """Tell whether a path of the node can be a path below our folder, and its own."""
     names = path.split("/")
     return (
@@ -76,5 +87,6 @@ def _fits(path: str) -> bool:
         and "\0" not in path
         and not {"..", "."} & set(names)
         and "" not in names[1:]
-        and all(len(os.fsencode(name)) <= _NAME_MAX for name in names)
+        and len(names) <= _DEEPEST
+        and all(len(name.encode()) <= _NAME_MAX for name in names)
     )

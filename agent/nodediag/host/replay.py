@@ -5,12 +5,12 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import UsageError
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply, place
+from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, place
 from nodediag.host.host import Source
-from nodediag.host.recording import ANSWERS, FILES, Head, Told, key
+from nodediag.host.recording import ANSWERS, FILES, Head, Told, fits, key
 from nodediag.model.reason import Code, Reason
 
-_CAP_BYTES: Final = 256 * 1024 * 1024
+_CAP_BYTES: Final = 64 * 1024 * 1024
 
 
 class ReplaySource:
@@ -23,7 +23,7 @@ class ReplaySource:
             self.observed_at = msgspec.json.decode(head, type=Head).observed_at
             decode = msgspec.json.Decoder(Told).decode
             told = [decode(line) for line in lines]
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise UsageError(f"{folder}/{ANSWERS} is not what `report --record` writes: {error}") from error
         self._told = {key(entry.ask): entry.reply for entry in told}
 
@@ -32,17 +32,18 @@ class ReplaySource:
         reply = self._told.get(key(ask))
         if reply is not None:
             return reply
-        if isinstance(ask, Read):
+        if isinstance(ask, Read) and fits(ask.path):
             kept = self._files.answer(Read(f"/{FILES}{ask.path}", ask.cap_bytes))
-            if isinstance(kept, Content):
+            if not isinstance(kept, Failure) or kept.reason.code is not Code.ABSENT:
                 return kept
         where = place(ask)
         return Failure(Reason(code=Code.NOT_CAPTURED, detail=f"{where} was not asked for when this was recorded"))
 
 
 def is_recording(files: Source) -> bool:
-    """Tell whether a folder holds the file of answers."""
-    return isinstance(files.answer(Read(f"/{ANSWERS}", _CAP_BYTES)), Content)
+    """Tell whether a folder has a file of answers, even one that cannot be read."""
+    reply = files.answer(Stat(f"/{ANSWERS}"))
+    return not isinstance(reply, Failure) or reply.reason.code is not Code.ABSENT
 
 
 def _answers(files: Source, folder: str) -> list[bytes]:

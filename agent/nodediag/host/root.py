@@ -14,7 +14,10 @@ _OPENAT2: Final = 437  # the same on every architecture, see openat2(2)
 _RESOLVE_IN_ROOT: Final = 0x10
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _MOST_LINKS: Final = 40  # path_resolution(7)
+_PATH_MAX: Final = 4096  # with the NUL at its end
 _TRIES: Final = 32  # openat2 gives EAGAIN while something is renamed on the way
+_PROC_SUPER_MAGIC: Final = 0x9FA0
+_STATFS_WORDS: Final = 32  # struct statfs has at most 120 bytes; f_type comes first
 
 
 class _OpenHow(ctypes.Structure):
@@ -30,8 +33,12 @@ class Root:
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        self._libc = ctypes.CDLL(None, use_errno=True)
         self._has_openat2 = True
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        os.close(self._fd)
 
     def open(self, path: str, flags: int) -> int:
         """Give a descriptor for a path of the node; raises OSError as the system call does."""
@@ -40,68 +47,102 @@ class Root:
                 return self._openat2(path, flags | os.O_CLOEXEC)
             except OSError as error:
                 if error.errno == errno.EAGAIN:
-                    return self.walk(path, flags | os.O_CLOEXEC)
+                    return self.walk(path, flags)
                 if error.errno not in {errno.ENOSYS, errno.EPERM}:
                     raise
                 self._has_openat2 = error.errno == errno.EPERM  # a filter may refuse one call and allow another
-        return self.walk(path, flags | os.O_CLOEXEC)
+        return self.walk(path, flags)
 
     def _openat2(self, path: str, flags: int) -> int:
         how = _OpenHow(flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
-        name = os.fsencode(path)
-        if b"\0" in name:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        name = _encoded(path)
         for _ in range(_TRIES):
-            fd: int = self._syscall(_OPENAT2, self._fd, name, ctypes.byref(how), ctypes.sizeof(how))
+            fd: int = self._libc.syscall(_OPENAT2, self._fd, name, ctypes.byref(how), ctypes.sizeof(how))
             if fd >= 0:
                 return fd
             if ctypes.get_errno() not in {errno.EAGAIN, errno.EINTR}:
                 break
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), path)
+        raise _error(ctypes.get_errno(), path)
 
-    def walk(self, path: str, flags: int) -> int:  # noqa: C901 - one walk, read from top to bottom
+    def walk(self, path: str, flags: int) -> int:
         """Open a path link by link, by descriptors: an absolute link restarts at the root, `..` stops at it."""
-        todo = _parts(path)
-        above: list[int] = []
-        here = os.dup(self._fd)
-        links = 0
+        name = _encoded(path)
+        if not name or len(name) >= _PATH_MAX:
+            raise _error(errno.ENAMETOOLONG if name else errno.ENOENT, path)
+        way = [os.dup(self._fd)]  # the directories gone through, from the root to where we are
         try:
-            while todo:
-                name = todo.pop()
-                if name == "..":
-                    if above:
-                        os.close(here)
-                        here = above.pop()
-                    continue
-                last = not todo
-                if last and flags & os.O_NOFOLLOW:
-                    return os.open(name, flags, dir_fd=here)
-                child = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-                if not stat.S_ISLNK(os.fstat(child).st_mode):
-                    if last:
-                        os.close(child)
-                        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=here)
-                    above.append(here)
-                    here = child
-                    continue
-                target = os.readlink("", dir_fd=child)
-                os.close(child)
-                links += 1
-                if links > _MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-                todo += _parts(target)
-                if target.startswith("/"):
-                    for fd in (*above, here):
-                        os.close(fd)
-                    above = []
-                    here = os.dup(self._fd)
-            return os.open(".", flags, dir_fd=here)
+            return self._walk(path, _parts(name), way, flags | os.O_CLOEXEC)
         finally:
-            for fd in (*above, here):
+            for fd in way:
                 os.close(fd)
 
+    def _walk(self, path: str, todo: list[bytes], way: list[int], flags: int) -> int:
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in {b".", b".."}:
+                os.close(os.open(b".", os.O_PATH | os.O_DIRECTORY, dir_fd=way[-1]))  # ENOTDIR, EACCES
+                if name == b".." and len(way) > 1:
+                    os.close(way.pop())
+                continue
+            if not todo and flags & os.O_NOFOLLOW:
+                return os.open(name, flags, dir_fd=way[-1])
+            target = self._step(name, way, last=not todo)
+            if target is None:
+                if todo:
+                    continue
+                return os.open(name, flags | os.O_NOFOLLOW, dir_fd=way[-1])
+            links += 1
+            if links > _MOST_LINKS:
+                raise _error(errno.ELOOP, path)
+            todo += _parts(target)
+            if target.startswith(b"/"):
+                while len(way) > 1:
+                    os.close(way.pop())
+        return os.open(b".", flags, dir_fd=way[-1])
 
-def _parts(path: str) -> list[str]:
-    """Give the names of a path, the first one last, ready to be popped."""
-    return [name for name in reversed(path.split("/")) if name not in {"", "."}]
+    def _step(self, name: bytes, way: list[int], *, last: bool) -> bytes | None:
+        """Give where a link leads; go into what is no link, unless it is the last name."""
+        child = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=way[-1])
+        keep = False
+        try:
+            if stat.S_ISLNK(os.fstat(child).st_mode):
+                target = os.readlink(b"", dir_fd=child)
+                if self._is_magic(child, target):
+                    raise _error(errno.ELOOP, os.fsdecode(name))
+                return target
+            keep = not last
+            if keep:
+                way.append(child)
+            return None
+        finally:
+            if not keep:
+                os.close(child)
+
+    def _is_magic(self, link: int, target: bytes) -> bool:
+        """Tell the links of procfs that lead to an object, whatever their text says: exe, cwd, root, fd/*, ns/*."""
+        words = (ctypes.c_long * _STATFS_WORDS)()
+        if self._libc.fstatfs(link, words) != 0 or words[0] != _PROC_SUPER_MAGIC:
+            return False
+        return target.startswith((b"/", b"(")) or b":" in target  # self, thread-self, mounts and net are none of these
+
+
+def _encoded(path: str) -> bytes:
+    """Give a path as the kernel takes it, whatever the locale; NUL and lone surrogates stand in no path."""
+    try:
+        name = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise _error(errno.EINVAL, path) from None
+    if b"\0" in name:
+        raise _error(errno.EINVAL, path)
+    return name
+
+
+def _parts(path: bytes) -> list[bytes]:
+    """Give the names of a path, the first one last, ready to be popped; a slash at the end means `.`, a directory."""
+    names = [name for name in reversed(path.split(b"/")) if name]
+    return [b".", *names] if path.endswith(b"/") and names else names
+
+
+def _error(code: int, path: str) -> OSError:
+    return OSError(code, os.strerror(code), path)

@@ -3,147 +3,218 @@
 A call on a hung file system puts its caller to sleep where no signal reaches (D state). A thread in that state would
 keep us from exiting, and a process that shares our standard streams would keep SSH from closing. So the child has
 streams of its own, is killed and left behind when it does not answer in time, and another takes its place. The parent's
-death kills it (prctl(2), PR_SET_PDEATHSIG), as far as the kernel can.
+death kills it (prctl(2), PR_SET_PDEATHSIG), as far as the kernel can. A lock is handed over to the parent: in a child
+left behind in D state it would outlive us, and keep the next run from telling what hangs.
 """
 
 import ctypes
 import os
-import select
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
-from typing import Final, NoReturn
+from contextlib import suppress
+from typing import Final, NoReturn, TypeAlias
 
 import msgspec
 
-from nodediag.host.ask import Ask, Failure, Reply, place
+from nodediag.host import own
+from nodediag.host.ask import Ask, Failure, Lock, Reply, place
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
 
 PATIENCE_S: Final = 2.0
 _HEADER_BYTES: Final = 8
+_MOST_REPLY_BYTES: Final = 256 * 1024 * 1024
+_REAPING: Final = (100, 0.001)  # how often, with which pause, a killed child is asked for its end
 _PR_SET_PDEATHSIG: Final = 1
+_OUTSIDE: Final = 0  # the parent of one whose parent is in another pid namespace, as after unshare(2)
+_MOST_DESCRIPTORS: Final = 1 << 16  # without close_range(2) each costs a call
 _NEEDS: Final = "a file system or kernel that answers"
+
+Make: TypeAlias = Callable[[Callable[[int], None]], Source]
 
 
 class Sacrifice:
-    """A source whose every answer is made by a child, within `patience_s` a question and `budget_s` in all."""
+    """A source whose every answer is made by a child, within `patience_s` a question and `budget_s` in all.
 
-    def __init__(self, make: Callable[[], Source], *, budget_s: float, patience_s: float = PATIENCE_S) -> None:
+    `make` makes, in the child, the source that answers there; it is given what hands descriptors over to the parent.
+    """
+
+    def __init__(self, make: Make, *, budget_s: float, patience_s: float = PATIENCE_S) -> None:
         self._make = make
         self._until = time.monotonic() + budget_s
         self._patience_s = patience_s
         self._hung: set[str] = set()
         self._child: _Child | None = None
+        self._left_behind: list[int] = []
+        self._locks: list[int] = []
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode: Callable[[bytes], Reply] = msgspec.msgpack.Decoder(Reply).decode
-        self.start()
-
-    def start(self) -> None:
-        """Start the child if there is none; early, before the parent has grown, it stays small."""
-        if self._child is None:
-            self._child = _Child(self._make)
+        self._decode: Callable[[bytearray], Reply] = msgspec.msgpack.Decoder(Reply).decode
+        with suppress(OSError):  # an answer will say why there is none
+            self._started()
 
     def close(self) -> None:
-        """Let the child go."""
-        if self._child is not None:
-            self._child.abandon()
-            self._child = None
+        """Let the child go, and the locks."""
+        self._drop()
+        while self._locks:
+            os.close(self._locks.pop())
+        times, pause_s = _REAPING
+        for _ in range(times):
+            self._reap()
+            if not self._left_behind:
+                return
+            time.sleep(pause_s)
 
     def answer(self, ask: Ask) -> Reply:
         """Ask the child; a question below a folder that has hung once is not asked again."""
         where = place(ask)
-        folder = where.rpartition("/")[0]
-        if folder and folder in self._hung:
-            return _timed_out(where, f"not asked, since {folder} has not answered before")
-        left = min(self._patience_s, self._until - time.monotonic())
+        for folder in self._hung:
+            if where == folder or where.startswith(folder + "/"):
+                return _timed_out(where, f"not asked, since {folder} has not answered before")
+        # How long to wait for a lock is the caller's to say.
+        left = self._patience_s if isinstance(ask, Lock) else min(self._patience_s, self._until - time.monotonic())
         if left <= 0:
             return _timed_out(where, "the time for the whole run was over")
-        self.start()
-        child = self._child
-        if child is None:  # pragma: no cover - start() has just made one
-            return _timed_out(where, "no child to ask")
         try:
-            return self._decode(child.exchange(self._encode(ask), time.monotonic() + left))
+            child = self._started()
+        except OSError as error:
+            detail = f"{where}: no process could be started to ask: {error.strerror}"
+            return Failure(Reason(code=Code.CRASHED, detail=detail, needs="room for one more process"))
+        return self._asked(child, ask, where, left)
+
+    def _asked(self, child: "_Child", ask: Ask, where: str, left: float) -> Reply:
+        try:
+            reply = child.exchange(self._encode(ask), time.monotonic() + left, self._locks)
+            return self._decode(reply)
         except TimeoutError:
-            self.close()
-            if folder:
-                self._hung.add(folder)
+            self._drop()
+            if "/" in where:
+                self._hung.add(where.rpartition("/")[0] or where)
             return _timed_out(where, f"no answer within {left:.1f} s")
-        except (OSError, EOFError, msgspec.MsgspecError) as error:
-            self.close()
+        except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
+            self._drop()
             detail = f"{where}: the child that asked died ({type(error).__name__})"
             return Failure(Reason(code=Code.CRASHED, detail=detail))
+
+    def _started(self) -> "_Child":
+        """Give the child, started if there is none; early, before the parent has grown, it stays small."""
+        if self._child is None:
+            self._reap()
+            self._child = _Child(self._make)
+        return self._child
+
+    def _drop(self) -> None:
+        if self._child is not None:
+            self._left_behind.append(self._child.abandon())
+            self._child = None
+
+    def _reap(self) -> None:
+        self._left_behind = [pid for pid in self._left_behind if _lives(pid)]
 
 
 class _Child:
     """One child process and the socket to it."""
 
-    def __init__(self, make: Callable[[], Source]) -> None:
+    def __init__(self, make: Make) -> None:
+        own.hold_streams()
         ours, theirs = socket.socketpair()
         parent = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._pid = os.fork()
-        if self._pid == 0:
+        try:
+            self._pid = os.fork()
+        except OSError:
             ours.close()
+            theirs.close()
+            raise
+        if self._pid == 0:
             _serve(theirs, make, parent)
         theirs.close()
         self._socket = ours
 
-    def exchange(self, message: bytes, until: float) -> bytes:
-        """Send one question and wait for its answer; raises TimeoutError, EOFError."""
-        self._socket.settimeout(max(0.001, until - time.monotonic()))
+    def exchange(self, message: bytes, until: float, locks: list[int]) -> bytearray:
+        """Send one question and wait for its answer; raises TimeoutError, EOFError, ValueError."""
+        self._wait_until(until)
         self._socket.sendall(len(message).to_bytes(_HEADER_BYTES, "big") + message)
-        size = int.from_bytes(self._receive(_HEADER_BYTES, until), "big")
+        start, descriptors, _, _ = socket.recv_fds(self._socket, _HEADER_BYTES, 1)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - a positional one
+        locks += descriptors
+        if not start:
+            raise EOFError
+        size = int.from_bytes(start + self._receive(_HEADER_BYTES - len(start), until), "big")
+        if size > _MOST_REPLY_BYTES:
+            raise ValueError("no child of ours answers at such length")
         return self._receive(size, until)
 
-    def _receive(self, size: int, until: float) -> bytes:
+    def _receive(self, size: int, until: float) -> bytearray:
         received = bytearray(size)
         view = memoryview(received)
         while view:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
-                raise TimeoutError
+            self._wait_until(until)
             count = self._socket.recv_into(view)
             if count == 0:
                 raise EOFError
             view = view[count:]
-        return bytes(received)
+        return received
 
-    def abandon(self) -> None:
-        """Kill the child without waiting for it."""
+    def _wait_until(self, until: float) -> None:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+
+    def abandon(self) -> int:
+        """Kill the child without waiting for it, and give its pid; one that has ended is not shot at, see pid reuse."""
         self._socket.close()
-        try:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, os.WNOHANG)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+        if _lives(self._pid):
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        return self._pid
 
 
-def _serve(channel: socket.socket, make: Callable[[], Source], parent: int) -> NoReturn:
+def _lives(pid: int) -> bool:
+    """Tell whether a child of ours has not ended; one that has is a zombie no longer."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
+
+
+def _serve(channel: socket.socket, make: Make, parent: int) -> NoReturn:
     """Be the child: answer until the parent is gone; never return into the parent's code."""
     status = 1
     try:
         _detach(channel, parent)
-        source = make()
+        handed: list[int] = []
+        source = make(handed.append)
         encode = msgspec.msgpack.Encoder().encode
         decode = msgspec.msgpack.Decoder(Ask).decode
-        stream = channel.makefile("rwb", buffering=1 << 16)
+        stream = channel.makefile("rb")
         while header := stream.read(_HEADER_BYTES):
             ask = decode(stream.read(int.from_bytes(header, "big")))
-            try:
-                reply = source.answer(ask)
-            except Exception as error:  # noqa: BLE001 - whatever a node does to one question, the next is answered
-                reply = Failure(Reason(code=Code.CRASHED, detail=f"{place(ask)}: {type(error).__name__}: {error}"))
-            message = encode(reply)
-            stream.write(len(message).to_bytes(_HEADER_BYTES, "big") + message)
-            stream.flush()
+            _send(channel, encode(_answer(source, ask)), handed)
         status = 0
     finally:
         os._exit(status)
+
+
+def _answer(source: Source, ask: Ask) -> Reply:
+    try:
+        return source.answer(ask)
+    except Exception as error:  # noqa: BLE001 - whatever a node does to one question, the next is answered
+        return Failure(Reason(code=Code.CRASHED, detail=f"{place(ask)}: {type(error).__name__}: {error!s:.200}"))
+
+
+def _send(channel: socket.socket, message: bytes, handed: list[int]) -> None:
+    header = len(message).to_bytes(_HEADER_BYTES, "big")
+    if handed:
+        socket.send_fds(channel, [header], handed)
+        while handed:
+            os.close(handed.pop())
+        header = b""
+    sent = channel.sendmsg([header, message])
+    if sent < len(header) + len(message):
+        channel.sendall(memoryview(message)[sent - len(header) :])
 
 
 def _detach(channel: socket.socket, parent: int) -> None:
@@ -152,14 +223,14 @@ def _detach(channel: socket.socket, parent: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel knew that we wish to follow
+    if os.getppid() not in {parent, _OUTSIDE}:  # it died before the kernel knew that we wish to follow
         os._exit(1)
-    null = os.open(os.devnull, os.O_RDWR)
+    nothing = own.nothing()
     for stream in (0, 1, 2):
-        os.dup2(null, stream)
+        os.dup2(nothing, stream)
     keep = channel.fileno()
     os.closerange(3, keep)
-    os.closerange(keep + 1, min(1 << 16, os.sysconf("SC_OPEN_MAX")))
+    os.closerange(keep + 1, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
 
 
 def _timed_out(where: str, detail: str) -> Failure:

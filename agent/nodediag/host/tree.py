@@ -19,6 +19,7 @@ from nodediag.host.ask import (
     Read,
     Reply,
     Sharing,
+    Stat,
     Uname,
     UnameAnswer,
     place,
@@ -46,11 +47,16 @@ class TreeSource:
             case Uname():
                 return self._uname()
             case Namespaces():
-                return NamespaceAnswer(dict.fromkeys(Namespace, Sharing.SAME))
+                return self._namespaces(ask)
             case Lock():
                 return _not_captured(ask)
             case _:
                 return self._file(ask)
+
+    def _namespaces(self, ask: Namespaces) -> Reply:
+        """Saved files were saved on the node; below a folder with a living procfs they answer for our namespaces."""
+        saved = isinstance(self._files.answer(Stat("/proc/self/ns")), Failure)
+        return NamespaceAnswer(dict.fromkeys(Namespace, Sharing.SAME)) if saved else self._files.answer(ask)
 
     def _file(self, ask: Ask) -> Reply:
         reply = self._files.answer(ask)
@@ -92,10 +98,11 @@ def _from_ps(text: str) -> list[Process]:
     found = []
     for line in text.split("\n")[1:]:
         fields = line.split(None, _PS_FIELDS - 1)
-        if len(fields) == _PS_FIELDS and fields[1].isascii() and fields[1].isdigit():
+        pid = processes.pid_of(fields[1]) if len(fields) == _PS_FIELDS else None
+        if pid is not None:
             argv = processes.split_cmdline(fields[-1])
             name = argv[0].rsplit("/", 1)[-1] if argv else ""
-            found.append(Process(int(fields[1]), 0, name, argv))
+            found.append(Process(pid, 0, name, argv))
     return found
 
 
