@@ -19,6 +19,7 @@ def matches(rule: Rule, text: str) -> bool:
 @pytest.mark.parametrize(("rule", "sample"), SAMPLES)
 def test_each_rule_matches_its_samples_which_are_masked_once_and_for_all(rule: Rule, sample: str) -> None:
     assert matches(rule, sample)
+    assert not rule.hints or any(hint in sample.lower() for hint in rule.hints)
     masked = redact_text(sample)
     assert MARK.decode() in masked
     assert redact_text(masked) == masked

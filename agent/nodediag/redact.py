@@ -1,7 +1,7 @@
 """Secrets masked, once and idempotently. The rules are data, in redactions.toml, each with samples and near misses."""
 
+import pkgutil
 from functools import cache
-from importlib import resources
 from typing import Final
 
 import msgspec
@@ -12,10 +12,14 @@ _MOST_PASSES: Final = 8  # the mark that stands for one secret may be the edge a
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of secret; what its groups `keep` and `after` match stays."""
+    """One kind of secret; what its groups `keep` and `after` match stays.
+
+    Whatever the pattern matches holds one of `hints`, in lower case: a text without any of them is not looked at.
+    """
 
     id: str
     why: str
+    hints: tuple[str, ...]
     pattern: str
     samples: tuple[str, ...]
     near_misses: tuple[str, ...]
@@ -23,21 +27,30 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str
+    secret_hints: tuple[str, ...]
     rule: tuple[Rule, ...]
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Give the rules that come with this release."""
-    text = resources.files("nodediag").joinpath("redactions.toml").read_bytes()
-    data = msgspec.toml.decode(text, type=_Rules)
-    replace = msgspec.structs.replace
-    return tuple(replace(rule, pattern=rule.pattern.replace("<secret>", data.secret)) for rule in data.rule)
+    text = pkgutil.get_data("nodediag", "redactions.toml")  # importlib.resources takes ten times as long to import
+    data = msgspec.toml.decode(text or b"", type=_Rules)
+    return tuple(
+        msgspec.structs.replace(
+            rule,
+            pattern=rule.pattern.replace("<secret>", data.secret),
+            hints=tuple(h for hint in rule.hints for h in (data.secret_hints if hint == "<secret>" else (hint,))),
+        )
+        for rule in data.rule
+    )
 
 
 def redact(data: bytes) -> bytes:
     """Mask every secret; data without one is given back as it is."""
-    if not _suspects().Match(data):
+    lowered = data.lower()
+    always, hinted, hints = _suspects()
+    if not always.Match(data) and not (any(hint in lowered for hint in hints) and hinted.Match(data)):
         return data
     for _ in range(_MOST_PASSES):
         before = data
@@ -56,10 +69,19 @@ def redact_text(text: str) -> str:
 
 
 @cache
-def _suspects() -> re2.Set:
-    """Give one automaton over all rules: one pass tells whether any of them matches at all, mostly none."""
+def _suspects() -> tuple[re2.Set, re2.Set, tuple[bytes, ...]]:
+    """Give the rules without hints and those with them, an automaton each, and all hints.
+
+    One pass tells whether any rule matches at all. Mostly no hint is there, and the big automaton is never built.
+    """
+    hints = dict.fromkeys(hint.encode() for rule in rules() for hint in rule.hints)
+    always = _automaton(tuple(rule for rule in rules() if not rule.hints))
+    return always, _automaton(tuple(rule for rule in rules() if rule.hints)), tuple(hints)
+
+
+def _automaton(some: tuple[Rule, ...]) -> re2.Set:
     found = re2.Set.SearchSet(_options())
-    for rule in rules():
+    for rule in some:
         found.Add(rule.pattern.encode())
     found.Compile()
     return found

@@ -41,15 +41,16 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
     request = Request(only=options.only, skip=options.skip)
     check_selection(request)
     catalogue, profile = _catalogue(options)
+    recorder = opened.record() if options.record is not None else None
     host = opened.host
     if host.seen.origin in _RUNNING:
         _wait_for_turn(host, options.timeout)
     report = diagnose(host, catalogue, request, now, profile)
-    if options.record is not None:
+    if options.record is not None and recorder is not None:
         head = Head(
             version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
         )
-        opened.recorder.save(options.record, head)
+        recorder.save(options.record, head)
     if options.verbose:
         _log(report)
     return report

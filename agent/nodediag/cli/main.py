@@ -1,5 +1,6 @@
 """nodediag's verbs, and the one boundary past which no traceback goes."""
 
+import gc
 import signal
 import sys
 from importlib import import_module
@@ -9,6 +10,7 @@ import click
 
 from nodediag import __version__
 from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
+from nodediag.host import own
 
 _VERBS: Final = ("report", "facts", "logs", "explain", "schema")
 
@@ -36,13 +38,15 @@ def nodediag() -> None:
 
 def main() -> None:
     """Run, and end with the status that the README lists."""
+    gc.disable()  # a run is short and makes no cycles worth the time to look for them
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     try:
-        sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, a person reads one line
         _complain(f"internal error: {type(error).__name__}: {error}; please report it")
-        sys.exit(Exit.FAILED)
+        status = Exit.FAILED
+    own.leave(status)
 
 
 def run(arguments: list[str]) -> int:

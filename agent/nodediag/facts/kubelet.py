@@ -18,6 +18,7 @@ from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason
 
 NAMESPACE: Final = Namespace.PID
+PROGRAMS: Final = ("kubelet", "hyperkube")
 STATE_PATH: Final = "/var/lib/kubelet"
 _REFUSED: Final = frozenset({Code.NOT_PERMITTED, Code.TIMED_OUT})
 
@@ -57,7 +58,7 @@ class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect(host: Host) -> Kubelet:
     """Find the node's own kubelet and read what it was told."""
-    listed = host.processes()
+    listed = host.processes(*PROGRAMS)
     found = [process for process in listed.processes if is_kubelet(process) and _of_this_node(host, process)]
     if not found and not listed.complete:
         detail = "no kubelet is among the processes that were captured"

@@ -5,8 +5,9 @@ over a writable superblock. The optional fields vary in number and end at the fi
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import msgspec
@@ -154,10 +155,10 @@ class Mounts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def collect(host: Host) -> Mounts:
     """Read the node's mount table."""
-    return parse(host.lines(PATH, cap_bytes=CAP_BYTES), PATH)
+    return parse(host.each_line(PATH, cap_bytes=CAP_BYTES), PATH)
 
 
-def parse(lines: tuple[Line, ...], path: str) -> Mounts:
+def parse(lines: Iterable[Line], path: str) -> Mounts:
     """Parse mountinfo; raises ParseError at the first line that is none."""
     mounts = tuple(_mount(line) for line in lines if line.text)
     if not mounts:
@@ -186,13 +187,19 @@ def _mount(line: Line) -> Mount:
         device=found["device"],
         root=unescape(found["root"]),
         target=unescape(found["target"]),
-        options=tuple(found["options"].split(",")),
+        options=_options(found["options"]),
         optional=tuple(found["optional"].split()),
         fstype=found["fstype"],
         source=unescape(found["source"]),
-        super_options=tuple(unescape(found["super"]).split(",")),
+        super_options=_options(unescape(found["super"])),
         evidence=line.evidence,
     )
+
+
+@lru_cache(maxsize=1024)
+def _options(text: str) -> tuple[str, ...]:
+    """Split options; thousands of mounts share a few sets of them, and so their memory."""
+    return tuple(text.split(","))
 
 
 def _bottom_up(mounts: tuple[Mount, ...]) -> list[Mount]:

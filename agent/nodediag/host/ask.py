@@ -49,7 +49,9 @@ class Readlink(msgspec.Struct, frozen=True, tag=True):
 
 
 class Processes(msgspec.Struct, frozen=True, tag=True):
-    """All processes."""
+    """The processes that run a program of one of these names, or all; what is not asked for is not recorded either."""
+
+    names: tuple[str, ...] = ()
 
 
 class Uname(msgspec.Struct, frozen=True, tag=True):

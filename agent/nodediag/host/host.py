@@ -1,6 +1,6 @@
 """Host: the node we look at, through a closed set of questions. Everything above this room sees only this."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -87,10 +87,18 @@ class Host:
 
     def lines(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> tuple[Line, ...]:
         """Give a file's lines; only a newline ends one."""
-        lines = self.text(path, cap_bytes=cap_bytes).split("\n")
-        if lines[-1] == "":
-            lines.pop()
-        return tuple(Line(path, number, text) for number, text in enumerate(lines, 1))
+        return tuple(self.each_line(path, cap_bytes=cap_bytes))
+
+    def each_line(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> Iterator[Line]:
+        """Give a file's lines one by one, for a file that may be long; it is read at the first."""
+        text = self.text(path, cap_bytes=cap_bytes)
+        start = number = 0
+        while start < len(text):
+            end = text.find("\n", start)
+            end = len(text) if end < 0 else end
+            number += 1
+            yield Line(path, number, text[start:end])
+            start = end + 1
 
     def first_line(self, path: str) -> Line:
         """Give the first line of a file that has one."""
@@ -111,9 +119,9 @@ class Host:
         """Give a symbolic link's target as it is written."""
         return self._ask(Readlink(path), Target).target
 
-    def processes(self) -> ProcessList:
-        """Give all processes, by pid."""
-        return self._ask(Processes(), ProcessList)
+    def processes(self, *names: str) -> ProcessList:
+        """Give the processes that run programs of these names, by pid."""
+        return self._ask(Processes(names), ProcessList)
 
     def uname(self) -> UnameAnswer:
         """Give the kernel's names for itself; the nodename depends on the UTS namespace."""

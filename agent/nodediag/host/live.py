@@ -86,8 +86,8 @@ class LiveSource:
                 return self._stat(path)
             case Readlink(path):
                 return self._readlink(path)
-            case Processes():
-                return self._processes()
+            case Processes(names):
+                return self._processes(names)
             case Uname():
                 name = os.uname()
                 return UnameAnswer(name.sysname, name.nodename, name.release, name.version, name.machine)
@@ -175,11 +175,11 @@ class LiveSource:
             os.close(fd)
         return Target(_text(target))
 
-    def _processes(self) -> Reply:
+    def _processes(self, names: tuple[str, ...]) -> Reply:
         """List them by a descriptor, since psutil, given a path, would follow its links out of the root."""
         procfs = self._open("/proc", os.O_PATH | os.O_DIRECTORY)
         try:
-            return processes.living(f"/proc/self/fd/{procfs}")
+            return processes.living(f"/proc/self/fd/{procfs}", names)
         finally:
             os.close(procfs)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from nodediag.errors import UsageError
-from nodediag.host import own
+from nodediag.host import own, processes
 from nodediag.host.ask import Ask, Content, Failure, PathStat, Readlink, Reply, Stat
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
@@ -31,9 +31,15 @@ class Opened:
     """A host ready to be asked, with what stands behind it."""
 
     def __init__(self, source: Source, seen: Seen, children: Sacrifice) -> None:
-        self.recorder = Recorder(source)
-        self.host = Host(self.recorder, seen)
+        self.host = Host(source, seen)
+        self._source = source
         self._children = children
+
+    def record(self) -> Recorder:
+        """Keep all that the host is told from now on."""
+        recorder = Recorder(self._source)
+        self.host = Host(recorder, self.host.seen)
+        return recorder
 
     def close(self) -> None:
         """Let go of the child processes, and with them of the node's lock."""
@@ -84,7 +90,7 @@ def _opened(children: Sacrifice, origin: Origin, root: str, source: Source | Non
 
 
 def _children(root: str, budget_s: float) -> Sacrifice:
-    return Sacrifice(partial(LiveSource, root), budget_s=budget_s)
+    return Sacrifice(partial(LiveSource, root), budget_s=budget_s, idle=processes.preload)
 
 
 class _Folder:

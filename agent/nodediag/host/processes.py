@@ -11,8 +11,13 @@ _PID_DIGITS: Final = 9
 _INIT: Final = 1
 
 
-def living(procfs: str) -> ProcessList:
-    """List the processes of a mounted procfs; one that ends meanwhile is left out.
+def preload() -> None:
+    """Import psutil before it is needed: the child has nothing to do while its parent still imports the rest."""
+    import psutil  # noqa: F401, PLC0415 - as below
+
+
+def living(procfs: str, names: tuple[str, ...] = ()) -> ProcessList:
+    """List the processes of a mounted procfs, or those of some names; one that ends meanwhile is left out.
 
     The list is not complete where hidepid (see proc(5)) keeps others' processes, PID 1 among them, from our eyes, and
     where all arguments together are more than we keep.
@@ -20,20 +25,24 @@ def living(procfs: str) -> ProcessList:
     import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
 
     psutil.PROCFS_PATH = procfs
-    found: dict[int, Process] = {}
+    found: list[Process] = []
     left = _ALL_ARGUMENTS_CAP
-    hidden = False
-    for pid in _pids():
+    seen_init = hidden = False
+    for pid in sorted(_pids()):
         try:
-            info = psutil.Process(pid).as_dict(["ppid", "name", "cmdline"], ad_value=None)
+            process = psutil.Process(pid)
+            name: str | None = process.as_dict(["name"], ad_value=None)["name"]
+            seen_init = seen_init or pid == _INIT
+            hidden = hidden or name is None
+            if names and name not in names:
+                continue
+            info = process.as_dict(["ppid", "cmdline"], ad_value=None)
         except psutil.NoSuchProcess:
             continue
         argv = _capped(info["cmdline"] or [], min(left, _ARGUMENTS_CAP))
         left -= sum(len(argument) for argument in argv)
-        hidden = hidden or info["name"] is None
-        found[pid] = Process(pid, info["ppid"] or 0, _text(info["name"] or ""), argv)
-    ordered = tuple(found[pid] for pid in sorted(found))
-    return ProcessList(ordered, complete=_INIT in found and not hidden and left > 0)
+        found.append(Process(pid, info["ppid"] or 0, _text(name or ""), argv))
+    return ProcessList(tuple(found), complete=seen_init and not hidden and left > 0)
 
 
 def _pids() -> list[int]:

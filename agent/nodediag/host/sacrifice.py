@@ -9,6 +9,7 @@ left behind in D state it would outlive us, and keep the next run from telling w
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import time
@@ -30,6 +31,7 @@ _REAPING: Final = (100, 0.001)  # how often, with which pause, a killed child is
 _PR_SET_PDEATHSIG: Final = 1
 _OUTSIDE: Final = 0  # the parent of one whose parent is in another pid namespace, as after unshare(2)
 _MOST_DESCRIPTORS: Final = 1 << 16  # without close_range(2) each costs a call
+_MOMENT_MS: Final = 1
 _NEEDS: Final = "a file system or kernel that answers"
 
 Make: TypeAlias = Callable[[Callable[[int], None]], Source]
@@ -39,10 +41,14 @@ class Sacrifice:
     """A source whose every answer is made by a child, within `patience_s` a question and `budget_s` in all.
 
     `make` makes, in the child, the source that answers there; it is given what hands descriptors over to the parent.
+    `idle` is done once, when the child has answered and is asked nothing more for a moment: it must not block.
     """
 
-    def __init__(self, make: Make, *, budget_s: float, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, make: Make, *, budget_s: float, patience_s: float = PATIENCE_S, idle: Callable[[], None] | None = None
+    ) -> None:
         self._make = make
+        self._idle = idle
         self._until = time.monotonic() + budget_s
         self._patience_s = patience_s
         self._hung: set[str] = set()
@@ -101,7 +107,7 @@ class Sacrifice:
         """Give the child, started if there is none; early, before the parent has grown, it stays small."""
         if self._child is None:
             self._reap()
-            self._child = _Child(self._make)
+            self._child = _Child(self._make, self._idle)
         return self._child
 
     def _drop(self) -> None:
@@ -116,7 +122,7 @@ class Sacrifice:
 class _Child:
     """One child process and the socket to it."""
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self, make: Make, idle: Callable[[], None] | None) -> None:
         own.hold_streams()
         ours, theirs = socket.socketpair()
         parent = os.getpid()
@@ -127,7 +133,7 @@ class _Child:
             theirs.close()
             raise
         if self._pid == 0:
-            _serve(theirs, make, parent)
+            _serve(theirs, make, idle, parent)
         theirs.close()
         self._socket = ours
 
@@ -180,7 +186,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _serve(channel: socket.socket, make: Make, parent: int) -> NoReturn:
+def _serve(channel: socket.socket, make: Make, idle: Callable[[], None] | None, parent: int) -> NoReturn:
     """Be the child: answer until the parent is gone; never return into the parent's code."""
     status = 1
     try:
@@ -190,9 +196,14 @@ def _serve(channel: socket.socket, make: Make, parent: int) -> NoReturn:
         encode = msgspec.msgpack.Encoder().encode
         decode = msgspec.msgpack.Decoder(Ask).decode
         stream = channel.makefile("rb")
+        waiting = select.poll()
+        waiting.register(channel, select.POLLIN)
         while header := stream.read(_HEADER_BYTES):
             ask = decode(stream.read(int.from_bytes(header, "big")))
             _send(channel, encode(_answer(source, ask)), handed)
+            if idle is not None and not waiting.poll(_MOMENT_MS):
+                idle()
+                idle = None
         status = 0
     finally:
         os._exit(status)

@@ -42,8 +42,8 @@ class TreeSource:
     def answer(self, ask: Ask) -> Reply:
         """Answer from the files; what only a running system knows is made from what was saved of it."""
         match ask:
-            case Processes():
-                return self._processes()
+            case Processes(names):
+                return self._processes(names)
             case Uname():
                 return self._uname()
             case Namespaces():
@@ -68,14 +68,14 @@ class TreeSource:
         reply = self._files.answer(Read(path, _CAP_BYTES))
         return reply.data if isinstance(reply, Content) else None
 
-    def _processes(self) -> Reply:
+    def _processes(self, names: tuple[str, ...]) -> Reply:
         listed = self._files.answer(List("/proc"))
         found = processes.from_files(listed.names, self._read) if isinstance(listed, Names) else ()
         for path in _PS_PATHS:
             if saved := self._read(path):
                 listed_by_ps = tuple(_from_ps(saved.decode("utf-8", "backslashreplace")))
-                return ProcessList(found or listed_by_ps, complete=bool(listed_by_ps))
-        return ProcessList(found, complete=False) if found else _not_captured(Processes())
+                return ProcessList(_named(found or listed_by_ps, names), complete=bool(listed_by_ps))
+        return ProcessList(_named(found, names), complete=False) if found else _not_captured(Processes())
 
     def _uname(self) -> Reply:
         saved = self._read(UNAME_PATH)
@@ -92,6 +92,10 @@ def parse_uname(text: str) -> Reply:
     machine = next((word for word in words[3:] if word in {"x86_64", "aarch64", "i686", "armv7l"}), "unknown")
     version = " ".join(words[3:]).partition(f" {machine}")[0]
     return UnameAnswer(words[0], words[1], words[2], version, machine)
+
+
+def _named(found: tuple[Process, ...], names: tuple[str, ...]) -> tuple[Process, ...]:
+    return tuple(process for process in found if not names or process.name in names)
 
 
 def _from_ps(text: str) -> list[Process]:

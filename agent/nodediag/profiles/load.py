@@ -2,12 +2,12 @@
 
 import hashlib
 from functools import reduce
-from importlib import resources
 from typing import Final
 
 import msgspec
 
 from nodediag.errors import ProfileError
+from nodediag.host import package
 from nodediag.profiles import mistake
 from nodediag.profiles.profile import Profile, ProfileFile
 
@@ -17,8 +17,7 @@ _DEEPEST: Final = 8
 
 def builtin() -> dict[str, str]:
     """Give the texts of the profiles that come with this release, by file name."""
-    folder = resources.files("nodediag.profiles").joinpath("data")
-    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")}
+    return package.texts("profiles/data")
 
 
 def parse(file: str, text: str) -> ProfileFile:

@@ -4,6 +4,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from nodediag.facts.fact import Known
 from nodediag.facts.snapshot import Facts
 from nodediag.model.report import Report
 
@@ -24,10 +25,9 @@ def render(report: Report[Facts]) -> bytes:
 
 def encode(report: Report[Facts]) -> bytes:
     """Encode a report so that it fits, indented too. Facts give way first; problems only when nothing else is left."""
-    plain: Json = msgspec.to_builtins(report)
     entries = MOST_ENTRIES
     while True:
-        encoded = msgspec.json.encode(_shortened(plain, entries))
+        encoded = msgspec.json.encode(_shortened(report, entries))
         if entries <= _LEAST_ENTRIES or len(msgspec.json.format(encoded, indent=2)) < MOST_BYTES:
             return encoded
         entries //= 2
@@ -35,18 +35,40 @@ def encode(report: Report[Facts]) -> bytes:
 
 def encode_facts(report: Report[Facts]) -> bytes:
     """Give the facts alone, as one indented document."""
-    plain: Json = msgspec.to_builtins(report.facts)
-    return msgspec.json.format(msgspec.json.encode(_cut_facts(plain, MOST_ENTRIES)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_facts(report.facts, MOST_ENTRIES)), indent=2) + b"\n"
 
 
-def _shortened(plain: Json, entries: int) -> Json:
-    if not isinstance(plain, dict):
-        return plain
+def _shortened(report: Report[Facts], entries: int) -> Json:
     text = _MOST_TEXT if entries >= _FEW_ENTRIES else _SHORT_TEXT
-    short = {key: _cut(value, MOST_ENTRIES, "", {}, text) for key, value in plain.items() if key != "facts"}
+    short: dict[str, Json] = {}
+    for key in report.__struct_fields__:
+        value = getattr(report, key)
+        if value is not msgspec.UNSET:
+            plain = _facts(value, entries) if key == "facts" else msgspec.to_builtins(value)
+            short[key] = plain if key == "facts" else _cut(plain, MOST_ENTRIES, "", {}, text)
     if entries < _FEW_ENTRIES:
         short["checks"] = _cut_problems(short["checks"], entries)
-    return {key: _cut_facts(plain["facts"], entries) if key == "facts" else short[key] for key in plain}
+    return short
+
+
+def _facts(facts: Facts, entries: int) -> Json:
+    """Cut each fact's lists before they are converted: a node with 50,000 mounts must not cost as much memory twice."""
+    plain: dict[str, Json] = {}
+    for name in facts.__struct_fields__:
+        fact = getattr(facts, name)
+        totals: dict[str, Json] = {}
+        if isinstance(fact, Known) and isinstance(fact.value, msgspec.Struct):
+            long = {
+                key: held
+                for key in fact.value.__struct_fields__
+                if isinstance(held := getattr(fact.value, key), tuple) and len(held) > entries
+            }
+            totals = {key: len(held) for key, held in long.items()}
+            cut = {key: held[:entries] for key, held in long.items()}
+            fact = Known(msgspec.structs.replace(fact.value, **cut))
+        shortened = _cut(msgspec.to_builtins(fact), entries, "", totals, _MOST_TEXT)
+        plain[name] = {**shortened, "total": totals} if totals and isinstance(shortened, dict) else shortened
+    return plain
 
 
 def _cut_problems(checks: Json, entries: int) -> Json:
@@ -62,24 +84,14 @@ def _cut_problems(checks: Json, entries: int) -> Json:
     return cut
 
 
-def _cut_facts(facts: Json, entries: int) -> Json:
-    if not isinstance(facts, dict):
-        return facts
-    cut: dict[str, Json] = {}
-    for name, fact in facts.items():
-        totals: dict[str, Json] = {}
-        shortened = _cut(fact, entries, "", totals, _MOST_TEXT)
-        cut[name] = {**shortened, "total": totals} if totals and isinstance(shortened, dict) else shortened
-    return cut
-
-
 def _cut(value: Json, entries: int, place: str, totals: dict[str, Json], text: int) -> Json:
-    """Shorten every list and text in a value; `totals` gets the full length of each list by its place."""
+    """Shorten every list, table and text in a value; `totals` gets the full length of each by its place."""
+    if isinstance(value, dict | list | tuple) and len(value) > entries:
+        totals[place.removeprefix("value.")] = len(value)
     if isinstance(value, dict):
         inside = f"{place}." if place else ""
-        return {key: _cut(inner, entries, inside + key, totals, text) for key, inner in value.items()}
+        kept = list(value.items())[:entries] if place else value.items()
+        return {key: _cut(inner, entries, inside + key, totals, text) for key, inner in kept}
     if isinstance(value, list | tuple):
-        if len(value) > entries:
-            totals[place.removeprefix("value.")] = len(value)
         return [_cut(inner, entries, f"{place}[]", totals, text) for inner in value[:entries]]
     return value[:text] if isinstance(value, str) else value
