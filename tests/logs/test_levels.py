@@ -23,4 +23,4 @@ from nodediag.logs.levels import level
     ],
 )
 def test_the_level_comes_from_the_message_before_the_priority(message: str, priority: int | None, said: str) -> None:
-    assert level(message, priority) == said
+    assert level(message.encode(), priority) == said

@@ -3,18 +3,22 @@
 Where they are: systemd-journald.service(8). A namespace's files lie in a folder of their own beside the machine's.
 """
 
+import errno
 import os
 import stat
 from typing import Final
 
 import msgspec
 
+from nodediag.host.live import failure
 from nodediag.host.root import Root
+from nodediag.model.reason import BlindSpot, Code, Reason
 
 FOLDERS: Final = ("/var/log/journal", "/run/log/journal")
 MOST_FILES: Final = 4096
 _ENDINGS: Final = (".journal", ".journal~")
 _HEAD_BYTES: Final = 256
+_NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class JournalFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,22 +29,32 @@ class JournalFile(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes
 
 
-def find(root: str) -> tuple[JournalFile, ...]:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that could be opened, and what could not, each with its reason."""
+
+    files: tuple[JournalFile, ...]
+    refused: tuple[BlindSpot, ...]
+
+
+def find(root: str) -> Found:
     """Open every journal file below a root; to be called in the child that reads them, which keeps them open."""
     inside = Root(root)
-    found: list[JournalFile] = []
+    files: list[JournalFile] = []
+    refused: list[BlindSpot] = []
     for folder in FOLDERS:
-        for machine in _names(inside, folder):
-            for name in _names(inside, f"{folder}/{machine}"):
-                if name.endswith(_ENDINGS) and len(found) < MOST_FILES:
-                    found += _opened(inside, f"{folder}/{machine}/{name}")
-    return tuple(found)
+        for machine in _names(inside, folder, refused):
+            for name in _names(inside, f"{folder}/{machine}", refused):
+                if name.endswith(_ENDINGS) and len(files) < MOST_FILES:
+                    _open(inside, f"{folder}/{machine}/{name}", files, refused)
+    return Found(files=tuple(files), refused=tuple(refused))
 
 
-def _names(root: Root, folder: str) -> list[str]:
+def _names(root: Root, folder: str, refused: list[BlindSpot]) -> list[str]:
     try:
         fd = root.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            refused.append(BlindSpot(what=folder, reason=failure(error, folder).reason))
         return []
     try:
         return sorted(os.listdir(fd))
@@ -48,12 +62,15 @@ def _names(root: Root, folder: str) -> list[str]:
         os.close(fd)
 
 
-def _opened(root: Root, name: str) -> list[JournalFile]:
+def _open(root: Root, name: str, files: list[JournalFile], refused: list[BlindSpot]) -> None:
     try:
         fd = root.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return []
+    except OSError as error:
+        refused.append(BlindSpot(what=name, reason=failure(error, name).reason))
+        return
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        return []
-    return [JournalFile(name=name, path=f"/proc/self/fd/{fd}", head=os.pread(fd, _HEAD_BYTES, 0))]
+        reason = Reason(code=Code.WRONG_KIND, detail=f"{name} is not a regular file")
+        refused.append(BlindSpot(what=name, reason=reason))
+        return
+    files.append(JournalFile(name=name, path=f"/proc/self/fd/{fd}", head=os.pread(fd, _HEAD_BYTES, 0)))

@@ -15,7 +15,7 @@ from nodediag.host.ask import Ask, Content, Failure, PathStat, Readlink, Reply, 
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
 from nodediag.host.node_root import shows_a_node
-from nodediag.host.recording import Recorder
+from nodediag.host.recording import FILES, Recorder
 from nodediag.host.redacting import RedactingSource
 from nodediag.host.replay import ReplaySource, is_recording
 from nodediag.host.sacrifice import Sacrifice
@@ -30,8 +30,9 @@ POD_ROOT: Final = "/host"
 class Opened:
     """A host ready to be asked, with what stands behind it."""
 
-    def __init__(self, source: Source, seen: Seen, children: Sacrifice) -> None:
+    def __init__(self, source: Source, seen: Seen, children: Sacrifice, folder: str) -> None:
         self.host = Host(source, seen)
+        self.folder = folder  # of ours, which the node has as its root
         self._source = source
         self._children = children
 
@@ -52,7 +53,7 @@ def open_host(root: str | None, *, budget_s: float) -> Opened:
         return _found(budget_s)
     real = _real_path(root, budget_s)
     if real == "/":
-        return _opened(_children("/", budget_s), Origin.LIVE, "/")
+        return _opened(_children("/", budget_s), Origin.LIVE, "/", "/")
     return _opened_folder(root, real, budget_s)
 
 
@@ -64,29 +65,29 @@ def _found(budget_s: float) -> Opened:
             children = _children(candidate, budget_s)
             if shows_a_node(children, candidate):
                 ours.close()
-                return _opened(children, origin, candidate)
+                return _opened(children, origin, candidate, candidate)
             children.close()
-    return _opened(ours, Origin.LIVE, "/")
+    return _opened(ours, Origin.LIVE, "/", "/")
 
 
 def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
     children = _children(real, budget_s)
     try:
         if shows_a_node(children, real):
-            return _opened(children, Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD, root)
+            return _opened(children, Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD, root, real)
         if not is_recording(children):
-            return _opened(children, Origin.TREE, root, TreeSource(children))
+            return _opened(children, Origin.TREE, root, real, TreeSource(children))
         replay = ReplaySource(children, root)
     except BaseException:
         children.close()
         raise
     seen = Seen(origin=Origin.RECORDING, root=_visible(root), uid=own.uid(), observed_at=replay.observed_at)
-    return Opened(replay, seen, children)
+    return Opened(replay, seen, children, f"{real}/{FILES}")
 
 
-def _opened(children: Sacrifice, origin: Origin, root: str, source: Source | None = None) -> Opened:
+def _opened(children: Sacrifice, origin: Origin, root: str, folder: str, source: Source | None = None) -> Opened:
     seen = Seen(origin=origin, root=_visible(root), uid=own.uid())
-    return Opened(RedactingSource(source or children), seen, children)
+    return Opened(RedactingSource(source or children), seen, children, folder)
 
 
 def _children(root: str, budget_s: float) -> Sacrifice:

@@ -10,24 +10,55 @@ from typing import Final
 
 from systemd import _reader
 
-from nodediag.host.journal_files import JournalFile
+from nodediag.host.journal_files import Found
 from nodediag.journal import header
 from nodediag.journal.journal import KERNEL, Entry, Query, Source
 from nodediag.model.reason import BlindSpot, Code, Reason
 
 _BATCH: Final = 128
 _THRESHOLD_BYTES: Final = 64 * 1024
+_BEING_WRITTEN: Final = "online"
 _SYSTEMD_COREDUMP: Final = "fc2e22bc6ee647b6b90729ab34a250b1"
 
 
 class NativeJournal:
-    """Some journal files as one journal; host opened them inside the node's root."""
+    """Some journal files as one journal; host opened them inside the node's root. What cannot be opened is left out."""
 
     name = "libsystemd"
 
-    def __init__(self, files: tuple[JournalFile, ...]) -> None:
-        self._files = files
-        self._paths = [file.path for file in files]
+    def __init__(self, found: Found) -> None:
+        self._spots = list(found.refused)
+        self._sources: list[Source] = []
+        self._paths: list[str] = []
+        for file in found.files:
+            source = header.parse(file.head, file.name)
+            if source is None:
+                self._refuse(file.name, "it has no journal header")
+            elif self._whole(file.path, source):
+                self._paths.append(file.path)
+                self._sources.append(source)
+
+    def _whole(self, path: str, source: Source) -> bool:
+        """Look whether libsystemd opens a file, and reaches both ends that its header names: it tells of no damage."""
+        try:
+            reader = _reader._Reader(flags=0, files=[path])  # noqa: SLF001 - see above
+        except (OSError, ValueError, SystemError) as error:
+            self._refuse(source.path, f"it cannot be opened: {error}")
+            return False
+        if source.entries and source.state != _BEING_WRITTEN:
+            for seek, step, wanted in (
+                (reader.seek_head, reader._next, source.first_us),  # noqa: SLF001 - see above
+                (reader.seek_tail, reader._previous, source.last_us),  # noqa: SLF001 - see above
+            ):
+                seek()
+                if not step() or reader._get_realtime() != wanted:  # noqa: SLF001 - see above
+                    self._refuse(source.path, f"damaged: of its {source.entries} entries not all can be reached")
+                    break
+        return True
+
+    def _refuse(self, name: str, why: str) -> None:
+        reason = Reason(code=Code.UNPARSABLE, detail=f"{name}: {why}")
+        self._spots.append(BlindSpot(what=name, reason=reason))
 
     def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
         """Give the entries of a unit in the window, in the journal's order."""
@@ -74,17 +105,12 @@ class NativeJournal:
         return (KERNEL, *sorted(str(unit) for unit in reader.query_unique("_SYSTEMD_UNIT")))
 
     def sources(self) -> tuple[Source, ...]:
-        """Give each file's header; one without a header is named by blind_spots."""
-        headers = (header.parse(file.head, file.name) for file in self._files)
-        return tuple(source for source in headers if source is not None)
+        """Give each file's header."""
+        return tuple(self._sources)
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
-        """Name the files that are no journals."""
-        return tuple(
-            BlindSpot(what=file.name, reason=Reason(code=Code.UNPARSABLE, detail=f"{file.name} has no journal header"))
-            for file in self._files
-            if header.parse(file.head, file.name) is None
-        )
+        """Name the files that could not be opened, and those that are damaged."""
+        return tuple(self._spots)
 
     def cursor(self, unit: str, entry: Entry) -> str:
         """Find an entry again by its time, and give its cursor; a second reader, so only for samples."""

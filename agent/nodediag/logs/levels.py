@@ -23,9 +23,13 @@ MARKS: Final = (
 )
 
 
-def level(message: str, priority: int | None = None) -> str:
+def level(message: bytes, priority: int | None = None) -> str:
     """Give fatal, error, warning, info, debug, or unknown."""
-    head = message[:_LOOKED_AT]
+    if message[1:5].isdigit() and message[5:6] == b" " and message[8:9] == b":":  # most lines of a kubelet, at once
+        quick = _KLOG_LEVELS.get(chr(message[0]))
+        if quick is not None:
+            return quick
+    head = message[:_LOOKED_AT].decode("latin-1")
     klog = _KLOG.search(head)
     if klog is not None:
         return _KLOG_LEVELS[klog[1]]

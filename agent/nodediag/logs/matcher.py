@@ -11,7 +11,6 @@ from nodediag.signatures.signature import Signature
 
 _MAX_MEM: Final = 64 << 20
 _SENTINEL: Final = b"\x00nodediag-sentinel\x00"
-_HEAD: Final = 400
 _LINEWISE: Final = b"(?m)"  # `^` and `$` are those of a line, so that they hold among many messages too
 _SUBJECT: Final = 256
 
@@ -23,65 +22,79 @@ class MatcherError(NodediagError):
 class Matcher:
     """All signatures, ready to be held against messages.
 
-    A hit is a pattern's number. The patterns of the signatures come first, then those that clear one, then the marks of
-    a level above info, so that a message without a hit is known to be of no interest.
+    A hit is a pattern's number. The patterns of the signatures come first, then those that excuse a message (`unless`),
+    those that say a fault is over (`cleared_by`), and the marks of a level above info. So a message without a hit is of
+    no interest, and what a message means follows from its hits, its unit and its level alone.
     """
 
     def __init__(self, signatures: tuple[Signature, ...]) -> None:
-        owned = [(signature, pattern) for signature in signatures for pattern in signature.patterns]
-        clearing = [(signature, pattern) for signature in signatures for pattern in signature.cleared_by]
-        self._owners = [signature for signature, _ in owned]
-        self._clears = [signature.id for signature, _ in clearing]
+        self._set = re2.Set.SearchSet(_options())
+        self._suspects = re2.Set.SearchSet(_options())  # all but the excuses, which healthy messages match too
+        self._owners = self._add(signatures, "patterns", self._set, self._suspects)
+        self._excuses = self._add(signatures, "unless", self._set)
+        self._clears = self._add(signatures, "cleared_by", self._set, self._suspects)
+        for one in (self._set, self._suspects):
+            for mark in MARKS:
+                one.Add(_LINEWISE + mark.encode())
+            one.Add(_SENTINEL)
+            one.Compile()
+        self._first_excuse = len(self._owners)
+        self._first_clear = self._first_excuse + len(self._excuses)
+        self._first_mark = self._first_clear + len(self._clears)
         self._order = {signature.id: index for index, signature in enumerate(signatures)}
         self._compiled: dict[str, re2._Regexp] = {}
-        self._set = re2.Set.SearchSet(_options())
-        for signature, pattern in (*owned, *clearing):
-            self._add(signature, pattern)
-        for mark in MARKS:
-            self._set.Add(_LINEWISE + mark.encode())
-        self._set.Add(_SENTINEL)
-        self._set.Compile()
-        if self.hits(_SENTINEL) != (len(owned) + len(clearing) + len(MARKS),):
+        if self.hits(_SENTINEL) != (self._first_mark + len(MARKS),) or not self.suspicious(_SENTINEL):
             raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
 
-    def _add(self, signature: Signature, pattern: str) -> None:
-        try:
-            self._set.Add(_LINEWISE + pattern.encode())
-        except re2.error as error:
-            raise ProfileError(signature.file, f"{signature.id}.patterns", f"{pattern!r} is no RE2: {error}") from error
+    def _add(self, signatures: tuple[Signature, ...], key: str, *sets: re2.Set) -> list[Signature]:
+        """Add the patterns of one key to some sets, and give the signature of each."""
+        owners: list[Signature] = []
+        for signature in signatures:
+            for pattern in getattr(signature, key):
+                try:
+                    for one in sets:
+                        one.Add(_LINEWISE + pattern.encode())
+                except re2.error as error:
+                    why = f"{pattern!r} is no RE2: {error}"
+                    raise ProfileError(signature.file, f"{signature.id}.{key}", why) from error
+                owners.append(signature)
+        return owners
 
     def hits(self, message: bytes) -> tuple[int, ...]:
         """Give the numbers of the patterns that a message matches, in their order (RE2 gives them in any)."""
-        return tuple(sorted(self._set.Match(message) or ()))
+        found = self._set.Match(message)
+        return tuple(sorted(found)) if found else ()
 
     def suspicious(self, messages: bytes) -> bool:
         """Tell whether anything in a text of many messages matches at all."""
-        return bool(self._set.Match(messages))
+        return self._suspects.Match(messages) is not None
 
     def match(self, message: bytes, unit: str = "", priority: int | None = None) -> tuple[Signature, ...]:
         """Give the signatures a message is an occurrence of, the most specific first."""
-        return self.named(self.hits(message), message, unit, level(message[:_HEAD].decode("latin-1"), priority))
+        return self.named(self.hits(message), unit, level(message, priority))
 
-    def named(self, hits: tuple[int, ...], message: bytes, unit: str, said: str) -> tuple[Signature, ...]:
+    def named(self, hits: tuple[int, ...], unit: str, said: str) -> tuple[Signature, ...]:
         """Give the signatures behind hits that apply to this unit and level; broader ones give way."""
+        excused = {self._excuses[hit - self._first_excuse].id for hit in hits if self._is_excuse(hit)}
         found: dict[str, tuple[int, Signature]] = {}
         for hit in hits:
-            if hit >= len(self._owners):
+            if hit >= self._first_excuse:
                 break
             owner = self._owners[hit]
-            if owner.id not in found and self._applies(owner, message, unit, said):
+            if owner.id not in excused and _applies(owner, unit, said):
                 found[owner.id] = (max(len(pattern) for pattern in owner.patterns), owner)
-        if len(found) > 1:
-            covered = {other for _, owner in found.values() for other in owner.over}
-            kept = [entry for identity, entry in found.items() if identity not in covered]
-            kept.sort(key=lambda entry: (-entry[0], self._order[entry[1].id]))
-            return tuple(owner for _, owner in kept)
-        return tuple(owner for _, owner in found.values())
+        covered = {other for _, owner in found.values() for other in owner.over}
+        kept = [entry for identity, entry in found.items() if identity not in covered]
+        kept.sort(key=lambda entry: (-entry[0], self._order[entry[1].id]))
+        return tuple(owner for _, owner in kept)
 
-    def cleared(self, hits: tuple[int, ...]) -> list[str]:
+    def cleared(self, hits: tuple[int, ...]) -> tuple[str, ...]:
         """Give the ids of the signatures whose fault these hits say is over."""
-        first = len(self._owners)
-        return [self._clears[hit - first] for hit in hits if first <= hit < first + len(self._clears)]
+        first, end = self._first_clear, self._first_mark
+        return tuple(self._clears[hit - first].id for hit in hits if first <= hit < end)
+
+    def _is_excuse(self, hit: int) -> bool:
+        return self._first_excuse <= hit < self._first_clear
 
     def subjects(self, signature: Signature, message: bytes) -> tuple[str, ...]:
         """Give what a message is about, as `kind=name`."""
@@ -95,17 +108,16 @@ class Matcher:
                     found[f"{_text(kind)}={_text(name)[:_SUBJECT]}"] = None
         return tuple(found)
 
-    def _applies(self, signature: Signature, message: bytes, unit: str, said: str) -> bool:
-        if signature.units and unit and not sources(unit) & set(signature.units):
-            return False
-        if signature.levels and said not in signature.levels:
-            return False
-        return not any(self._regex(pattern).search(message) for pattern in signature.unless)
-
     def _regex(self, pattern: str) -> re2._Regexp:
         if pattern not in self._compiled:
             self._compiled[pattern] = re2.compile(_LINEWISE + pattern.encode(), _options())
         return self._compiled[pattern]
+
+
+def _applies(signature: Signature, unit: str, said: str) -> bool:
+    if signature.units and unit and not sources(unit) & set(signature.units):
+        return False
+    return not signature.levels or said in signature.levels
 
 
 def _text(said: bytes | str) -> str:

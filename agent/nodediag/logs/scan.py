@@ -5,6 +5,7 @@ nothing, and then nothing more is asked of them. In the others each message is h
 """
 
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -25,7 +26,6 @@ MOST_SUBJECTS: Final = 20
 MOST_SHAPES: Final = 10
 _MOST_SHAPES_KEPT: Final = 2000
 _TEXT: Final = 1024
-_HEAD: Final = 400
 _MOST_ASKED: Final = 1000  # beyond it a storm is only counted
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "unknown")
@@ -49,22 +49,25 @@ class _Tally:
         self.reached = False
         self._window_us = int(signature.window[:-1]) * _SPANS[signature.window[-1]] * 1_000_000
 
-    def add(self, unit: str, entry: Entry, subjects: tuple[str, ...]) -> None:
-        """Count one occurrence."""
+    def add(self, unit: str, entry: Entry, matcher: Matcher) -> None:
+        """Count one occurrence; in a storm little more than that."""
+        time_us = entry.time_us
         self.count += 1
-        if not self.first or 0 < entry.time_us < self.first:
-            self.first = entry.time_us
-        self.last = max(self.last, entry.time_us)
-        self.units[unit] = None
-        if len(self.samples) < MOST_SAMPLES - 1:
+        self.last = max(self.last, time_us)
+        if not self.first or 0 < time_us < self.first:
+            self.first = time_us
+        if self.count < _MOST_ASKED:
+            self.units[unit] = None
+            if len(self.subjects) < MOST_SUBJECTS:
+                self.subjects.update(dict.fromkeys(matcher.subjects(self.signature, entry.message)))
+        if self.count < MOST_SAMPLES:
             self.samples.append((unit, entry))
         else:
             self.latest = (unit, entry)
-        if len(self.subjects) < MOST_SUBJECTS:
-            self.subjects.update(dict.fromkeys(subjects))
-        self.recent.append(entry.time_us)
-        if len(self.recent) == self.recent.maxlen and abs(self.recent[-1] - self.recent[0]) <= self._window_us:
-            self.reached = True
+        if not self.reached:
+            self.recent.append(time_us)
+            full = len(self.recent) == self.recent.maxlen
+            self.reached = full and abs(self.recent[-1] - self.recent[0]) <= self._window_us
 
 
 class Scan:
@@ -104,41 +107,54 @@ class Scan:
     def _unit(self, journal: Journal, unit: str, query: Query) -> None:
         entries = first = last = 0
         levels: Counter[str] = Counter()
-        suspicious = self._matcher.suspicious
+        suspicious, judge = self._matcher.suspicious, self._judge(unit, levels)
+        stormy = False
         for batch in journal.batches(unit, query):
             entries += len(batch)
             first = first or batch[0].time_us
             last = batch[-1].time_us
-            urgent = any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
+            urgent = stormy or any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
             if urgent or suspicious(b"\n".join([entry.message for entry in batch])):
-                for entry in batch:
-                    self._entry(unit, entry, levels)
+                stormy = sum(map(judge, batch)) > len(batch) // 2
         if entries:
             levels["info"] += entries - levels.total()  # a batch without a mark of any other level is all info
             named = {name: levels[name] for name in _LEVELS if levels[name]}
             self._units[unit] = UnitLogs(entries=entries, levels=named, first=_time(first), last=_time(last), cut=0)
 
-    def _entry(self, unit: str, entry: Entry, levels: Counter[str]) -> None:
-        hits = self._matcher.hits(entry.message)
-        said = level(entry.message[:_HEAD].decode("latin-1"), entry.priority) if hits or entry.priority else "info"
-        levels[said] += 1
-        found = self._matcher.named(hits, entry.message, unit, said) if hits else ()
-        for signature in found:
-            tally = self._tallies.get(signature.id)
-            if tally is None:
-                tally = self._tallies[signature.id] = _Tally(signature)
-            asks = tally.count < _MOST_ASKED and len(tally.subjects) < MOST_SUBJECTS
-            tally.add(unit, entry, self._matcher.subjects(signature, entry.message) if asks else ())
-        if hits:
-            self._clear(hits, entry)
-        if not found and said in _NAMED:
-            self._unnamed(unit, entry)
+    def _judge(self, unit: str, levels: Counter[str]) -> Callable[[Entry], bool]:
+        """Make what judges one entry of a unit and tells whether anything in it matched.
 
-    def _clear(self, hits: tuple[int, ...], entry: Entry) -> None:
-        """Note that a fault is over, and that a planned stop explains the restarts before it."""
-        for cleared in self._matcher.cleared(hits):
-            if cleared in self._tallies:
-                self._tallies[cleared].cleared = entry.time_us
+        What a set of hits means at a level is worked out once: in a storm the same few come again and again.
+        """
+        matcher, hits_of = self._matcher, self._matcher.hits
+        meanings: dict[tuple[str, tuple[int, ...]], tuple[list[_Tally], list[_Tally]]] = {}
+
+        def judge(entry: Entry) -> bool:
+            hits = hits_of(entry.message)
+            said = level(entry.message, entry.priority) if hits or entry.priority is not None else "unknown"
+            levels[said] += 1
+            meaning = meanings.get((said, hits))
+            if meaning is None:
+                found = [self._tally(signature) for signature in matcher.named(hits, unit, said)]
+                over = [self._tallies[cleared] for cleared in matcher.cleared(hits) if cleared in self._tallies]
+                meaning = found, over
+                if not matcher.cleared(hits):  # what clears a fault may come before the fault
+                    meanings[said, hits] = meaning
+            for tally in meaning[0]:
+                tally.add(unit, entry, matcher)
+            for tally in meaning[1]:
+                tally.cleared = entry.time_us
+            if not meaning[0] and said in _NAMED:
+                self._unnamed(unit, entry)
+            return bool(hits)
+
+        return judge
+
+    def _tally(self, signature: Signature) -> "_Tally":
+        tally = self._tallies.get(signature.id)
+        if tally is None:
+            tally = self._tallies[signature.id] = _Tally(signature)
+        return tally
 
     def _unnamed(self, unit: str, entry: Entry) -> None:
         """Group an error without a name by its shape; when there are too many shapes, the rare ones go."""

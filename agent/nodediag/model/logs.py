@@ -1,6 +1,7 @@
 """What the journal told: the report's `logs`."""
 
 from datetime import datetime
+from typing import Self
 
 import msgspec
 
@@ -66,7 +67,10 @@ class LogFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogResult(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `reached` is the oldest entry seen: the journal may not go back as far as was asked."""
+    """All of it. `reached` is the oldest entry seen: the journal may not go back as far as was asked.
+
+    `reader` says how it was read; it is empty where it was not.
+    """
 
     reader: str
     since: datetime
@@ -79,3 +83,11 @@ class LogResult(msgspec.Struct, frozen=True, kw_only=True):
     context: tuple[LogFinding, ...]
     shapes: tuple[ErrorShape, ...]
     losses: tuple[BlindSpot, ...]
+
+    @classmethod
+    def unread(cls, since: datetime, until: datetime, losses: tuple[BlindSpot, ...]) -> Self:
+        """Give the result of a journal that could not be read."""
+        return cls(
+            reader="", since=since, until=until, reached="", entries=0, files=(), units={}, signatures=(), context=(),
+            shapes=(), losses=losses,
+        )  # fmt: skip

@@ -32,7 +32,8 @@ def as_text(result: LogResult) -> bytes:
 
 
 def _blocks(result: LogResult) -> Iterator[Text | Padding]:
-    yield Text(f"{result.entries} entries of {len(result.units)} units, {result.reached or 'no time'} and later")
+    reached = f", the oldest of {result.reached}" if result.reached else ""
+    yield Text(f"{result.entries} entries of {len(result.units)} units{reached}")
     yield Text("")
     for finding in (*result.context, *result.signatures):
         yield from _finding(finding)
