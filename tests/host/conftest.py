@@ -51,6 +51,17 @@ def reachable() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="session")
+def mounts() -> None:
+    """Skip where root may make no mounts and namespaces, as in most containers and in a chroot."""
+    command = ["unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private"]
+    done = subprocess.run(
+        [*command, "mount", "-t", "proc", "proc", "/proc"], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"root may not make mounts and namespaces here: {done.stderr.strip()}")
+
+
 @pytest.fixture
 def in_child() -> InChild:
     def run(work: Callable[[], str], *, uid: int | None = None) -> str:
@@ -127,4 +138,4 @@ def starting(user: int | None) -> tuple[str, ...]:
             continue
         if done.returncode == 0:
             return command
-    pytest.skip("no python of this version that an ordinary user may start")
+    pytest.skip("an ordinary user may not start this python, or not enter the folder of this clone (it is in /root?)")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Iterator[Path]:
+def tiny(tmp_path: Path, mounts: None) -> Iterator[Path]:  # noqa: ARG001 - it skips
     """A file system with room for one page, all of it in memory."""
     folder = tmp_path / "tiny"
     folder.mkdir()

@@ -127,6 +127,7 @@ print(listed.complete, len(listed.processes) > 0)
 
 
 @pytest.mark.root
+@pytest.mark.usefixtures("mounts")
 @pytest.mark.parametrize("how", ["1", "2", "4"])
 def test_a_list_from_which_the_kernel_hides_others_is_not_complete(reachable: Path, how: str) -> None:
     done = subprocess.run(

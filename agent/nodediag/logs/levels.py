@@ -16,6 +16,8 @@ _WORDS: Final = {
 }  # fmt: skip
 _PRIORITIES: Final = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")
 _LOOKED_AT: Final = 300
+_KLOG_HEAD: Final = 30  # `E0716 02:08:55.559351    3356 `, the pid padded to seven places
+_TIME_END: Final = 48
 # RE2 patterns that a message of a level above info has, for the set that looks at many messages at once.
 MARKS: Final = (
     r"\b[WEF]\d{4} \d\d:\d\d:\d\d\.",
@@ -39,3 +41,12 @@ def level(message: bytes, priority: int | None = None) -> str:
     if priority is not None and 0 <= priority < len(_PRIORITIES):
         return _PRIORITIES[priority]
     return "unknown"
+
+
+def timeless(message: bytes) -> int:
+    """Tell where a message goes on behind the time and process id that begin a klog header or a logfmt line."""
+    if message[1:5].isdigit() and message[5:6] == b" " and message[8:9] == b":" and message[29:30] == b" ":
+        return _KLOG_HEAD
+    if message.startswith(b'time="'):
+        return max(0, message.find(b'" ', len(b'time="'), _TIME_END))
+    return 0

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from nodediag.journal.journal import Entry, Journal, Query
-from nodediag.logs.levels import level
+from nodediag.logs.levels import level, timeless
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.shapes import shape
 from nodediag.model.image import OsFamily
@@ -29,6 +29,8 @@ _TEXT: Final = 1024
 _MOST_ASKED: Final = 1000  # beyond it a storm is only counted
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "unknown")
+_MOST_KNOWN: Final = 4096
+_MOST_KNOWN_BYTES: Final = 2048
 _WARNING: Final = 4
 _NAMED: Final = frozenset({"fatal", "error"})
 
@@ -68,6 +70,18 @@ class _Tally:
             self.recent.append(time_us)
             full = len(self.recent) == self.recent.maxlen
             self.reached = full and abs(self.recent[-1] - self.recent[0]) <= self._window_us
+
+
+class _Meaning:
+    """What a message comes to: its level, what it is an occurrence of, what it says is over."""
+
+    __slots__ = ("clears", "hit", "said", "tallies")
+
+    def __init__(self, said: str, tallies: list[_Tally], clears: list[_Tally], *, hit: bool) -> None:
+        self.said = said
+        self.tallies = tallies
+        self.clears = clears
+        self.hit = hit
 
 
 class Scan:
@@ -124,31 +138,37 @@ class Scan:
     def _judge(self, unit: str, levels: Counter[str]) -> Callable[[Entry], bool]:
         """Make what judges one entry of a unit and tells whether anything in it matched.
 
-        What a set of hits means at a level is worked out once: in a storm the same few come again and again.
+        In a storm the same messages come again and again but for their time: what one means is worked out once.
         """
-        matcher, hits_of = self._matcher, self._matcher.hits
-        meanings: dict[tuple[str, tuple[int, ...]], tuple[list[_Tally], list[_Tally]]] = {}
+        known: dict[tuple[bytes, int | None, bytes], _Meaning] = {}
 
         def judge(entry: Entry) -> bool:
-            hits = hits_of(entry.message)
-            said = level(entry.message, entry.priority) if hits or entry.priority is not None else "unknown"
-            levels[said] += 1
-            meaning = meanings.get((said, hits))
+            message = entry.message
+            key = (message[:1], entry.priority, message[timeless(message) :])
+            meaning = known.get(key)
             if meaning is None:
-                found = [self._tally(signature) for signature in matcher.named(hits, unit, said)]
-                over = [self._tallies[cleared] for cleared in matcher.cleared(hits) if cleared in self._tallies]
-                meaning = found, over
-                if not matcher.cleared(hits):  # what clears a fault may come before the fault
-                    meanings[said, hits] = meaning
-            for tally in meaning[0]:
-                tally.add(unit, entry, matcher)
-            for tally in meaning[1]:
+                meaning = self._meaning(unit, entry)
+                if len(message) <= _MOST_KNOWN_BYTES and not meaning.clears:  # what it clears may not have been seen
+                    if len(known) >= _MOST_KNOWN:
+                        known.clear()
+                    known[key] = meaning
+            levels[meaning.said] += 1
+            for tally in meaning.tallies:
+                tally.add(unit, entry, self._matcher)
+            for tally in meaning.clears:
                 tally.cleared = entry.time_us
-            if not meaning[0] and said in _NAMED:
+            if not meaning.tallies and meaning.said in _NAMED:
                 self._unnamed(unit, entry)
-            return bool(hits)
+            return meaning.hit
 
         return judge
+
+    def _meaning(self, unit: str, entry: Entry) -> "_Meaning":
+        hits = self._matcher.hits(entry.message)
+        said = level(entry.message, entry.priority)
+        named = self._matcher.named(hits, unit, said)
+        clears = [self._tallies[cleared] for cleared in self._matcher.cleared(hits) if cleared in self._tallies]
+        return _Meaning(said, [self._tally(signature) for signature in named], clears, hit=bool(hits))
 
     def _tally(self, signature: Signature) -> "_Tally":
         tally = self._tallies.get(signature.id)
