@@ -193,9 +193,9 @@ def _excused(facts: Facts, mounts: Mounts, path: str, rule: PathRule) -> bool:
 
 
 def _same(mount: Mount, other: Mount) -> bool:
-    """Tell whether two mounts are of one file system: by its number, or its source where a list has no numbers."""
-    numbered = bool(mount.device and other.device)
-    return mount.device == other.device if numbered else mount.source == other.source
+    """Tell whether two mounts are of one file system: by its number, or by the device that is its source."""
+    numbered = bool(mount.device) and mount.device == other.device
+    return numbered or (mount.source == other.source and mount.source.startswith("/dev/"))
 
 
 def _backing(mounts: Mounts, mount: Mount) -> Backing:
@@ -220,15 +220,22 @@ def _unseen(paths: list[str], mounts: Mounts) -> None:
         raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=detail, needs=_COMPLETE))
 
 
+def _severity(rule: PathRule, aspect: _Aspect, *, asked: bool) -> Severity:
+    """Give the rule's severity, but for set-user-ID and devices: their loss stops no pod."""
+    if rule.severity is msgspec.UNSET or aspect in {_SUID, _DEVICES}:
+        return aspect.lacking if asked else aspect.excess
+    return rule.severity
+
+
 def _differs(profile: Profile, path: str, rule: PathRule, mount: Mount, wrong: list[_Aspect]) -> Problem:
     """Make one problem of all that is wrong at a path: its fingerprint is check and path."""
     wanted = [(aspect, bool(getattr(rule, aspect.key))) for aspect in wrong]
     good = " and ".join(aspect.good if asked else aspect.bad for aspect, asked in wanted)
     bad = " and ".join(aspect.bad if asked else aspect.good for aspect, asked in wanted)
-    defaults = [aspect.lacking if asked else aspect.excess for aspect, asked in wanted]
+    severities = [_severity(rule, aspect, asked=asked) for aspect, asked in wanted]
     where = "" if mount.target == path else f" (it lies on {mount.target})"
     return Problem(
-        severity=min(defaults, key=list(Severity).index) if rule.severity is msgspec.UNSET else rule.severity,
+        severity=min(severities, key=list(Severity).index),
         subject=Subject("path", path),
         message=f"{path} is {bad}{where}; it must be {good}",
         expected=good, observed=bad,
