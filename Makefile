@@ -18,8 +18,9 @@ report: setup  ## print this machine's report; fails only when there is none
 test: setup-dev  ## every test, lint, format, type and layer check
 	@.venv/bin/python -m pytest
 
-bench: setup  ## the benchmarks
+bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
+	@.venv/bin/python benchmarks/logs.py
 
 lock:  ## lock the dependencies anew; packaging/lock --upgrade takes newer ones
 	@PYTHON='$(PYTHON)' sh packaging/lock
