@@ -150,3 +150,20 @@ def test_a_list_that_lacks_a_mount_leaves_it_open(one: str, healthy: Make, table
     facts = healthy(mounts=table(without=("/proc", "/", "/home", "/var", "/mnt/stateful_partition")))
     wanted = Outcome.PASSED if one == "mounts.root-verified" else Outcome.UNKNOWN  # sysfs and command line tell of it
     assert judged(one, facts, profile).outcome is wanted
+
+
+def test_a_disk_that_is_read_only_as_a_whole_is_a_failed_disk_whatever_the_path_is_for(
+    healthy: Make, table: Rows, profile: Profile
+) -> None:
+    facts = healthy(mounts=table("/dev/sda1 8:1 /var/lib/containerd ext4 ro,nosuid,nodev"))
+    (problem,) = judged("mounts.writable", facts, profile).problems
+    assert problem.message == "/var/lib/containerd is read-only, as all of /dev/sda1 is; it must be writable"
+    assert "journalctl -k" in problem.remedy
+
+
+def test_a_path_whose_mount_is_missing_above_a_root_that_is_meant_to_be_read_only_keeps_its_own_remedy(
+    healthy: Make, table: Rows, profile: Profile
+) -> None:
+    (problem,) = judged("mounts.writable", healthy(mounts=table(without=("/etc",))), profile).problems
+    assert problem.message == "/etc is read-only (it lies on /); it must be writable"
+    assert problem.remedy == profile.paths["/etc"].remedy

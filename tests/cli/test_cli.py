@@ -77,6 +77,7 @@ def test_an_unknown_verdict_ends_with_three(tree: Path) -> None:
         (("report", "--skip", "mounts,,image"), "empty"),
         (("report", "--timeout", "soon"), "60s"),
         (("report", "--profile", "no_such_profile"), "no_such_profile"),
+        (("report", "--data", "/nowhere/at/all"), "/nowhere/at/all"),
         (("report", "--format", "xml"), "xml"),
         (("explain", "no.such"), "no.such"),
         (("nonsense",), "nonsense"),
@@ -173,6 +174,44 @@ def test_a_terminal_gets_coloured_text(tree: Path) -> None:
 
 def test_no_color_is_honoured(tree: Path) -> None:
     assert b"\x1b[" not in on_a_terminal("report", "--root", str(tree), NO_COLOR="1")
+
+
+def test_a_terminal_without_colours_gets_none(tree: Path) -> None:
+    shown = on_a_terminal("report", "--root", str(tree), NO_COLOR="", TERM="dumb")
+    assert b"UNHEALTHY" in shown
+    assert b"\x1b[" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ('"$@" report --root "$tree" --only mounts.root-read-only -v 2>&-', 0),
+        ('"$@" report --root "$tree" --only mounts.root-read-only -v 2>/dev/full', 0),
+        ('"$@" nonsense 2>&-', 2),
+        ('"$@" nonsense 2>/dev/full', 2),
+        ('"$@" report --root /nowhere/at/all 2>/dev/full', 2),
+        ('"$@" report --root "$tree" --format text 2>/dev/full >/dev/full', 4),
+    ],
+)
+def test_without_a_standard_error_the_status_is_the_same_and_standard_output_holds_the_report_alone(
+    tree: Path, command: str, status: int
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *NODEDIAG],
+        stdout=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "tree": str(tree)},
+    )
+    assert done.returncode == status
+    assert done.stdout.startswith(b"{") if status == 0 else done.stdout == b""
+
+
+def test_without_a_standard_output_it_ends_with_four_and_says_why(tree: Path) -> None:
+    command = '"$@" report --root "$tree" --only mounts.root-read-only >&-'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *NODEDIAG], capture_output=True, check=False, env={**os.environ, "tree": str(tree)}
+    )
+    assert (done.returncode, done.stderr) == (4, b"nodediag: standard output: Bad file descriptor\n")
 
 
 def test_facts_alone_hold_no_judgement(tree: Path) -> None:

@@ -32,8 +32,8 @@ def printed(text: str) -> Known[Mounts]:
     return Known(mount_lists.parse_mount(lines, "/m"))
 
 
-def root(fstype: str, source: str = "/dev/sda1") -> str:
-    return f"20 1 0:9 / / rw,relatime - {fstype} {source} rw\n21 20 0:5 / /proc rw - proc proc rw"
+def root(fstype: str, source: str = "/dev/sda1", folder: str = "/") -> str:
+    return f"20 1 0:9 {folder} / rw,relatime - {fstype} {source} rw\n21 20 0:5 / /proc rw - proc proc rw"
 
 
 def derived(node: "MakeHost", table: Fact[Mounts], cgroup: str = "0::/init.scope", system: str = "") -> HostView:
@@ -50,6 +50,8 @@ def derived(node: "MakeHost", table: Fact[Mounts], cgroup: str = "0::/init.scope
         pytest.param(mountinfo(root("squashfs", "/dev/loop0")), id="squashfs"),
         pytest.param(mountinfo(root("erofs", "/dev/vda")), id="erofs"),
         pytest.param(mountinfo(root("btrfs")), id="btrfs"),
+        pytest.param(mountinfo(root("btrfs", folder="/@")), id="a subvolume"),
+        pytest.param(mountinfo(root("xfs", folder="/ostree/deploy/fedora-coreos/deploy/a.0")), id="OSTree"),
         pytest.param(mountinfo(root("overlay") + "\n22 20 8:1 / / ro - ext4 /dev/sda1 rw"), id="overlay covered"),
         pytest.param(mountinfo(root("ext4") + "\n22 20 0:9 / /etc rw - overlay overlayfs rw"), id="overlay on /etc"),
         pytest.param(mountinfo(root("ext4") + "\n22 20 8:1 /r /etc/resolv.conf rw - ext4 x rw"), id="one single file"),
@@ -75,6 +77,8 @@ def test_a_machines_table_is_the_node(host: "MakeHost", table: Fact[Mounts]) -> 
         pytest.param(mountinfo(f"{root('overlay', 'overlay')}\n{POD_FILES}"), 1, id="a pod"),
         pytest.param(mountinfo(root("overlay", "overlay")), 1, id="kind"),
         pytest.param(mountinfo(root("aufs", "none")), 1, id="an old docker"),
+        pytest.param(mountinfo(root("ext4", folder="/var/lib/toolbox/root-gcr.io")), 1, id="COS's toolbox"),
+        pytest.param(mountinfo(root("xfs", folder="/var/lib/lxc/c1/rootfs")), 1, id="LXC"),
         pytest.param(mountinfo(f"{root('virtiofs', 'kataShared')}\n{POD_FILES}"), 3, id="a VM of Kata"),
         pytest.param(mountinfo(f"{root('ext4', '/dev/mapper/docker-8')}\n{POD_FILES}"), 3, id="devicemapper"),
         pytest.param(mountinfo(POD_FILES), 3, id="files alone"),

@@ -101,6 +101,32 @@ def test_a_kubelet_is_known_by_the_name_of_its_program(argv: tuple[str, ...], *,
     assert kubelet.is_kubelet(Process(1, 0, "x", argv)) is expected
 
 
+@pytest.mark.parametrize(
+    ("argv", "within"),
+    [
+        (("/usr/local/bin/k3s agent",), "k3s"),
+        (("/usr/local/bin/k3s", "server", "", ""), "k3s"),
+        (("k3s-server", "--token", "x"), "k3s"),
+        (("/snap/microk8s/6809/kubelite", "--kubelet-args-file=/x"), "microk8s"),
+        (("/usr/local/bin/k3s", "kubectl", "get", "pods"), ""),
+        (("k3s",), ""),
+        (("/usr/bin/kubelet",), ""),
+        (("vi", "kubelite"), ""),
+        ((), ""),
+    ],
+)
+def test_one_program_may_hold_the_kubelet(argv: tuple[str, ...], within: str) -> None:
+    assert kubelet.within(Process(1, 0, "x", argv)) == within
+
+
+def test_a_kubelet_inside_another_program_runs_and_what_it_was_told_stays_open(host: "MakeHost") -> None:
+    found = kubelet.collect(host({}, processes=(run("/sbin/init", pid=1), Process(8, 1, "k3s-agent", ("k3s agent",)))))
+    assert (found.running, found.pids, found.endpoint_from) == (True, (8,), EndpointFrom.UNREAD)
+    assert isinstance(found.config_reason, Reason)
+    assert found.config_reason.code is Code.UNSUPPORTED
+    assert found.evidence == (ProcessEvidence(pid=8, name="k3s-agent", text="k3s agent"),)
+
+
 def test_the_config_that_the_flag_names_is_read_and_no_other(host: "MakeHost") -> None:
     files = {CONFIG: YAML, DECOY: "containerRuntimeEndpoint: unix:///decoy"}
     named = kubelet.collect(host({**files}, processes=(run("kubelet", "--config", CONFIG),)))
@@ -210,3 +236,19 @@ def test_a_list_of_some_processes_does_not_tell_that_no_kubelet_runs() -> None:
         kubelet.collect(listing(run("init"), complete=False, code=Code.NOT_CAPTURED))
     assert caught.value.reason.code is Code.NOT_CAPTURED
     assert kubelet.collect(listing(run("kubelet"), complete=False, code=Code.NOT_CAPTURED)).running
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"/proc/50/status": "Name:\tkubelet\nUid:\t1000\t1000\t1000\t1000\n"},
+        {"/proc/50/status": "Uid:\t0\t0\t0\t0\n", "/proc/50/cgroup": "0::/kubepods.slice/kubepods-pod1.slice/x\n"},
+    ],
+    ids=["another user's", "a pod's"],
+)
+def test_a_process_that_only_bears_the_name_is_no_kubelet(host: "MakeHost", files: dict[str, str]) -> None:
+    impostor = Process(50, 1, "kubelet", ("kubelet", "--container-runtime-endpoint=unix:///run/evil.sock"))
+    assert not kubelet.collect(host({**files}, processes=(impostor,))).running
+    real = Process(60, 1, "kubelet", ("/home/kubernetes/bin/kubelet",))
+    own = {"/proc/60/status": "Uid:\t0\t0\t0\t0\nNSpid:\t60\n", "/proc/60/cgroup": "0::/system.slice/kubelet.service\n"}
+    assert kubelet.collect(host({**files, **own}, processes=(impostor, real))).pids == (60,)

@@ -1,5 +1,6 @@
 """dpkg's database."""
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,14 @@ def test_the_status_file_and_the_list_tell_the_same(lines: "MakeLines") -> None:
 def test_a_package_keeps_the_line_of_its_version() -> None:
     found = packages.parse_status(STATUS)[0]
     assert (found.evidence.line, found.evidence.text) == (8, f"Version: {GKE}")
+
+
+def test_a_database_of_a_hostile_size_costs_one_pass_and_keeps_its_lines(host: "MakeHost") -> None:
+    text = "".join(f"Package: containerd\nStatus: install ok installed\nVersion: {n}\n\n" for n in range(50_000))
+    started = time.monotonic()
+    found = packages.collect(host({packages.STATUS_PATH: text})).installed
+    assert time.monotonic() - started < 5  # counted anew for each package the lines took a minute
+    assert [package.evidence.line for package in (found[0], found[1], found[-1])] == [3, 7, 199_999]
 
 
 def test_an_image_without_dpkg_has_no_package_manager(host: "MakeHost") -> None:

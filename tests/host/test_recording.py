@@ -175,6 +175,7 @@ HOSTILE = {
 }
 GOOD = b'{"recording":1,"version":"1","observed_at":"2026-01-01T00:00:00Z","origin":"live","root":"/"}\n'
 HOSTILE |= {
+    "no UTF-8": GOOD + b'{"ask":{"type":"Stat","path":"/\xff"},"reply":{"type":"Names","names":[]}}\n',
     "blank line": GOOD + b"\n\n" + b'{"ask":{"type":"Uname"},"reply":{"type":"Names","names":[]}}\n',
     "unknown question": GOOD + b'{"ask":{"type":"Shell","path":"rm"},"reply":{"type":"Names","names":[]}}\n',
     "unknown code": GOOD + b'{"ask":{"type":"Uname"},"reply":{"type":"Failure","reason":{"code":"x","detail":""}}}\n',

@@ -251,9 +251,13 @@ def test_no_descriptor_is_left_behind() -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
-def lonely_child() -> tuple[subprocess.Popen[str], int]:
+@pytest.fixture
+def lonely_child() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a parent whose child is in the middle of a question; nohup and `&` let theirs ignore signals."""
     script = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from nodediag.host.ask import Target, Stat
 from nodediag.host.sacrifice import Sacrifice
 class Asleep:
@@ -265,9 +269,12 @@ source = Sacrifice(Asleep, budget_s=60, patience_s=60)
 print(source.answer(Stat("/pid")).target, flush=True)
 source.answer(Stat("/sleep"))
 """
-    parent = subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    return parent, int(parent.stdout.readline())
+    with subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        try:
+            yield parent, int(parent.stdout.readline())
+        finally:
+            parent.kill()
 
 
 def lives(pid: int) -> bool:
@@ -279,13 +286,15 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGHUP])
-def test_the_child_dies_with_its_parent_even_in_the_middle_of_a_question(number: signal.Signals) -> None:
-    parent, child = lonely_child()
+def test_the_child_dies_with_its_parent_even_in_the_middle_of_a_question(
+    lonely_child: tuple[subprocess.Popen[str], int], number: signal.Signals
+) -> None:
+    parent, child = lonely_child
     assert lives(child)
     time.sleep(0.1)
     parent.send_signal(number)
-    parent.communicate(timeout=5)
-    until = time.monotonic() + 2
+    parent.communicate(timeout=20)
+    until = time.monotonic() + 10
     while lives(child) and time.monotonic() < until:
         time.sleep(0.01)
     assert not lives(child)

@@ -99,6 +99,22 @@ def test_a_saved_ps_makes_the_list_complete(tmp_path: Path, tree: TreeSource) ->
     assert tree.answer(Processes()) == ProcessList((found,), complete=True)
 
 
+def test_what_ps_lists_stays_beside_the_command_lines_that_were_saved_of_their_own(
+    tmp_path: Path, tree: TreeSource
+) -> None:
+    put(tmp_path, "/proc/1/cmdline", "/sbin/init\0--switched-root\0")
+    put(
+        tmp_path,
+        PS,
+        f"{PS_HEAD}root 1 0 0 1 1 ? Ss 10:00 0:01 /sbin/init\nroot 9 0 0 1 1 ? Ssl 10:00 0:01 kubelet --v=2\n",
+    )
+    init, kubelet = (
+        Process(1, 0, "init", ("/sbin/init", "--switched-root")),
+        Process(9, 0, "kubelet", ("kubelet", "--v=2")),
+    )
+    assert tree.answer(Processes()) == ProcessList((init, kubelet), complete=True)
+
+
 @pytest.mark.parametrize("pid", ["x", "\u0664", "9" * 5000, "-1"])
 def test_a_hostile_ps_lists_nobody_and_claims_nothing(tmp_path: Path, tree: TreeSource, pid: str) -> None:
     put(tmp_path, PS, PS_HEAD + f"root {pid} 0 0 1 2 ? S 10:00 0:01 kubelet\n")

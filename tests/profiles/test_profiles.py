@@ -46,6 +46,7 @@ def catalogue(**texts: str) -> Catalogue:
         ("essential = [1]\n", "essential[0]: found 1, wanted `str`"),
         (f"[[expected_mounts]]\npaths = [true]\n{RULE}", "expected_mounts[0].paths[0]: found True, wanted `str`"),
         ("essential = 1\nessential = 2\n", "not TOML"),
+        ("essential = " + "[" * 100_000, "not TOML"),
     ],
 )
 def test_a_mistake_is_named_with_file_key_found_and_wanted(rest: str, words: str) -> None:
@@ -53,6 +54,18 @@ def test_a_mistake_is_named_with_file_key_found_and_wanted(rest: str, words: str
         parse("mine.toml", file("mine", rest=rest))
     assert words in str(caught.value)
     assert str(caught.value).startswith("mine.toml")
+
+
+def test_a_profile_without_a_name_is_refused() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse("mine.toml", file(""))
+    assert str(caught.value) == "mine.toml: name: found '', wanted a name"
+
+
+def test_a_cgroup_rule_of_ones_own_comes_before_those_it_extends() -> None:
+    mine = f'[[cgroup]]\nversion = 1\nsince = "101"\n{RULE}'
+    rules = catalogue(mine=file("mine", "bare_cos", mine)).get("mine").cgroup
+    assert [(rule.version, rule.since) for rule in rules] == [(1, "101"), (1, ""), (2, "101")]
 
 
 def test_of_several_mistakes_one_is_named_rightly() -> None:

@@ -49,6 +49,12 @@ def test_control_characters_of_the_node_never_reach_the_terminal(report: Report[
     assert "\\x1b]0;title\\x07" in text.replace("\n  ", "")
 
 
+def test_a_number_that_a_system_does_not_have_is_not_printed(host: MakeHost, now: datetime) -> None:
+    release = 'NAME="Chrome OS"\nPRETTY_NAME="Chrome OS"\nID=chromeos\nBUILD_ID=15474.84.0\n'
+    seen = diagnose(host({"/etc/os-release": release}), Catalogue(builtin()), Request(), now)
+    assert "Chrome OS (15474.84.0)" in as_text.render(seen, colour=False).decode()
+
+
 def test_markup_of_the_node_is_text(report: Report[Facts]) -> None:
     assert "[bold]x[/bold]" in as_text.render(report, colour=False).decode().replace("\n  ", "")
 

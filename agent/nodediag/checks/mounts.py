@@ -17,6 +17,9 @@ from nodediag.profiles.profile import PathRule, Persistence, Profile
 _NEEDS: Final = "PID 1's mount table: /proc/1/mountinfo below the node's root"
 _MOST_NAMED: Final = 20
 _COMPLETE: Final = "/proc/1/mountinfo, which has every mount and all its options"
+_DISK_FAILED: Final = (
+    "look at the kernel's log (`journalctl -k`) for an I/O or file system error of that disk, then recreate the node"
+)
 _KEPT: Final = {Persistence.STATEFUL: (Backing.DISK, Backing.NETWORK), Persistence.STATELESS: (Backing.MEMORY,)}
 
 
@@ -234,15 +237,25 @@ def _differs(profile: Profile, path: str, rule: PathRule, mount: Mount, wrong: l
     bad = " and ".join(aspect.bad if asked else aspect.good for aspect, asked in wanted)
     severities = [_severity(rule, aspect, asked=asked) for aspect, asked in wanted]
     where = "" if mount.target == path else f" (it lies on {mount.target})"
+    failed = _WRITABLE in wrong and _has_failed(profile, rule, mount)
+    where += f", as all of {mount.source} is" if failed else ""
     return Problem(
         severity=min(severities, key=list(Severity).index),
         subject=Subject("path", path),
         message=f"{path} is {bad}{where}; it must be {good}",
         expected=good, observed=bad,
         values={"mount": mount.target, "source": mount.source, "fstype": mount.fstype, "options": mount.options},
-        requirement=requirement(profile, f"{path}.{wrong[0].key}", rule), remedy=rule.remedy,
+        requirement=requirement(profile, f"{path}.{wrong[0].key}", rule),
+        remedy=_DISK_FAILED if failed else rule.remedy,
         evidence=(mount.evidence,),
     )  # fmt: skip
+
+
+def _has_failed(profile: Profile, rule: PathRule, mount: Mount) -> bool:
+    """Tell a disk's file system that is read-only as a whole, not only where it is mounted: the kernel does that."""
+    beneath = profile.paths.get(mount.target)
+    meant = beneath is not None and beneath.writable is False
+    return rule.writable is True and "ro" in mount.super_options and mount.backing is Backing.DISK and not meant
 
 
 def _added(profile: Profile, path: str, rule: PathRule, mount: Mount, opened: list[_Aspect]) -> Problem:

@@ -2,11 +2,12 @@
 
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from nodediag.cli.options import NodeOptions
-from nodediag.errors import BusyError, ReadError
+from nodediag.errors import BusyError, ReadError, UsageError
 from nodediag.host import own
 from nodediag.host.host import Host
 from nodediag.host.origin import Opened, open_host
@@ -57,18 +58,21 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
 
 
 def _log(report: Report["Facts"]) -> None:
-    """Log the run's one line."""
+    """Log the run's one line; a standard error that takes none must not cost the report."""
     from nodediag import log  # noqa: PLC0415 - structlog costs more than all else; only who asks for it pays
 
+    if sys.stderr is None:
+        return
     log.configure(terminal=sys.stderr.isatty())
-    log.event(
-        "diagnosed",
-        verdict=report.verdict.value,
-        origin=report.view.origin.value,
-        root=report.view.root,
-        blind_spots=len(report.view.blind_spots),
-        **{f"{step}_ms": duration for step, duration in report.duration_ms.items()},
-    )
+    with suppress(OSError):
+        log.event(
+            "diagnosed",
+            verdict=report.verdict.value,
+            origin=report.view.origin.value,
+            root=report.view.root,
+            blind_spots=len(report.view.blind_spots),
+            **{f"{step}_ms": duration for step, duration in report.duration_ms.items()},
+        )
 
 
 def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
@@ -77,6 +81,8 @@ def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
 
     texts = builtin()
     if options.data is not None:
+        if not own.is_folder(options.data):
+            raise UsageError(f"--data {options.data}: there is no such folder")
         texts |= own.texts_in("--data", f"{options.data}/profiles", ".toml")
     catalogue = Catalogue(texts)
     if options.profile is None or options.profile in catalogue.names():

@@ -3,7 +3,9 @@
 import gc
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
+from io import StringIO
 from typing import Final
 
 import click
@@ -54,10 +56,12 @@ def run(arguments: list[str]) -> int:
     try:
         status = nodediag.main(args=arguments, prog_name="nodediag", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        _tell(error.format_message())
         return Exit.USAGE
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        _tell(shown.getvalue().rstrip("\n"))
         return Exit.USAGE
     except (UsageError, ProfileError) as error:
         _complain(str(error))
@@ -71,4 +75,11 @@ def run(arguments: list[str]) -> int:
 def _complain(message: str) -> None:
     from nodediag.render.visible import visible  # noqa: PLC0415 - only when something is wrong
 
-    click.echo(f"nodediag: {visible(message)}", err=True)
+    _tell(f"nodediag: {visible(message)}")
+
+
+def _tell(text: str) -> None:
+    """Write to standard error; where that is closed or full, the exit status alone must do."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            click.echo(text, err=True)

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from nodediag.errors import UsageError
+from nodediag.host import own
 
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -88,8 +89,13 @@ def split(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_terminal() -> bool:
-    """Tell whether a person reads standard output."""
-    return sys.stdout.isatty()
+    """Tell whether a person reads standard output, which may have been closed before we started."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def wants_colour() -> bool:
+    """Tell whether the terminal shows colours, and its user wants them: https://no-color.org, terminfo(5)."""
+    return not own.environment("NO_COLOR") and own.environment("TERM") != "dumb"
 
 
 def now() -> datetime:

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from nodediag.cli.look import look
-from nodediag.cli.options import collected, is_terminal, node_options, now, output_option
+from nodediag.cli.options import collected, is_terminal, node_options, now, output_option, wants_colour
 from nodediag.errors import Exit
 from nodediag.host import own
 from nodediag.model.outcome import Severity, Verdict
@@ -33,7 +33,7 @@ def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
     if (form or ("text" if to_terminal else "json")) == "text":
         from nodediag.render import as_text  # noqa: PLC0415 - only one renderer is loaded
 
-        data = as_text.render(report, colour=to_terminal and not own.environment("NO_COLOR"))
+        data = as_text.render(report, colour=to_terminal and wants_colour())
     else:
         from nodediag.render import as_json  # noqa: PLC0415 - only one renderer is loaded
 

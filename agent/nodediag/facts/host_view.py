@@ -1,7 +1,8 @@
 """Whether what we see is the node, or only a container on it. A container's own view is never judged.
 
-The mount table decides: no COS or Ubuntu node has an overlay as its root, and only a container has single files such as
-/etc/hosts mounted into it. The cgroup of PID 1 decides where the table does not: on a node it is init's.
+The mount table decides: no COS or Ubuntu node has an overlay or a mere folder as its root, and only a container has
+single files such as /etc/hosts mounted into it. The cgroup of PID 1 decides where the table does not: on a node it is
+init's.
 """
 
 from typing import Final
@@ -24,6 +25,8 @@ _FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termin
 _SECRETS: Final = ("/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount")
 _CGROUPS: Final = ("kubepods", "/docker", "libpod", "/lxc", "cri-containerd", "crio-")
 _LAYERED: Final = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs", "fuse-overlayfs"})
+_PLAIN: Final = frozenset({"ext2", "ext3", "ext4", "xfs"})  # others have a subvolume or data set for a root
+_DEPLOYED: Final = "/ostree/"  # where OSTree keeps a machine's root
 _ENOUGH: Final = 2
 NEEDS: Final = (
     "the node's own root: in a pod, mount the node's / read-only at /host (a hostPath volume); in a container, "
@@ -101,6 +104,9 @@ def _container_marks(mounts: Mounts) -> tuple[Mount, ...]:
     root = mounts.at("/")
     if root is not None and (root.fstype in _LAYERED or (not root.fstype and root.source in _LAYERED)):
         return (root,)
+    roots = sum(mount.target == "/" for mount in mounts.mounts)  # over a machine's root a folder may be mounted too
+    if root is not None and roots == 1 and root.fstype in _PLAIN and _inside(root) and not _deployed(root):
+        return (root,)  # systemd-nspawn, as COS's toolbox; LXC
     singles = [mount for path in (*_FILES, *_SECRETS) if (mount := mounts.at(path)) is not None]
     disks = [mount for mount in singles if mount.fstype != "tmpfs" or mount.target in _SECRETS]
     if len(disks) < _ENOUGH:
@@ -108,5 +114,14 @@ def _container_marks(mounts: Mounts) -> tuple[Mount, ...]:
     return tuple(disks)
 
 
+def _deployed(root: Mount) -> bool:
+    return root.root.startswith(_DEPLOYED)
+
+
+def _inside(root: Mount) -> str:
+    """Give the folder of its file system that stands as the root, in brackets as findmnt(8) does."""
+    return f"[{root.root}]" if root.target == "/" and root.root not in {"", "/"} else ""
+
+
 def _told(mount: Mount) -> str:
-    return f"{mount.fstype or 'a file system'} on {mount.source or 'no source'}"[:200]
+    return f"{mount.fstype or 'a file system'} on {mount.source or 'no source'}{_inside(mount)}"[:200]

@@ -13,12 +13,13 @@ import msgspec
 from nodediag.errors import ParseError, ReadError
 from nodediag.host import yaml_text
 from nodediag.host.ask import Namespace, Process
-from nodediag.host.host import EVIDENCE_CAP, Host
+from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason
 
 NAMESPACE: Final = Namespace.PID
-PROGRAMS: Final = ("kubelet", "hyperkube")
+WITH_KUBELET: Final = {"k3s": "k3s", "k3s-server": "k3s", "k3s-agent": "k3s", "kubelite": "microk8s"}
+PROGRAMS: Final = ("kubelet", "hyperkube", "k3s server", "k3s agent", *WITH_KUBELET)
 STATE_PATH: Final = "/var/lib/kubelet"
 _REFUSED: Final = frozenset({Code.NOT_PERMITTED, Code.TIMED_OUT})
 
@@ -60,6 +61,9 @@ def collect(host: Host) -> Kubelet:
     """Find the node's own kubelet and read what it was told."""
     listed = host.processes(*PROGRAMS)
     found = [process for process in listed.processes if is_kubelet(process) and _of_this_node(host, process)]
+    parts = [process for process in listed.processes if within(process) and _of_this_node(host, process)]
+    if not found and parts:
+        return _part_of(parts)
     if not found and not listed.complete:
         detail = "no kubelet is among the processes that were captured"
         raise ReadError("/proc", Reason(code=Code.NOT_CAPTURED, detail=detail, needs="the kubelet's /proc/PID/cmdline"))
@@ -92,6 +96,31 @@ def is_kubelet(process: Process) -> bool:
     return words[:1] == ["kubelet"] or words == ["hyperkube", "kubelet"]
 
 
+def within(process: Process) -> str:
+    """Name the distribution whose one program holds the kubelet, empty for other programs.
+
+    k3s writes `k3s agent` over its whole command line, lest its token be seen there.
+    """
+    words = " ".join(process.argv[:2]).split()[:2]
+    name = words[0].rpartition("/")[2] if words else ""
+    if name == "k3s" and words[1:] not in (["server"], ["agent"]):
+        return ""
+    return WITH_KUBELET.get(name, "")
+
+
+def _part_of(processes: list[Process]) -> Kubelet:
+    """Tell of a kubelet that runs as a part of another program: that it runs, and nothing of what it was told."""
+    first = processes[0]
+    detail = f"the kubelet is a part of {within(first)}, which hands it its flags inside; they are not read"
+    return Kubelet(
+        running=True,
+        pids=tuple(process.pid for process in processes),
+        config_reason=Reason(code=Code.UNSUPPORTED, detail=detail),
+        state_folder=True,
+        evidence=(ProcessEvidence(pid=first.pid, name=first.name, text=" ".join(first.argv).strip()[:EVIDENCE_CAP]),),
+    )
+
+
 def parse_flags(argv: tuple[str, ...]) -> dict[str, str]:
     """Parse flags as the kubelet does: `--name=value`, `--name value`, a bare name is true; repeated labels add up.
 
@@ -117,13 +146,21 @@ def parse_labels(text: str) -> dict[str, str]:
 
 
 def _of_this_node(host: Host, process: Process) -> bool:
-    """Tell the node's kubelet from one inside a container of it: `NSpid` has a number for each nested PID namespace."""
+    """Tell the node's kubelet from what only bears its name: it is root's, in no nested PID namespace, in no pod.
+
+    `NSpid` has a number for each nested PID namespace, see proc_pid_status(5). What a capture lacks excludes nothing.
+    """
+    status = {line.text.split()[0]: line.text.split()[1:] for line in _lines(host, f"/proc/{process.pid}/status")}
+    if status.get("Uid:", ["0"])[:1] != ["0"] or len(status.get("NSpid:", [])) > 1:
+        return False
+    return not any("kubepods" in line.text for line in _lines(host, f"/proc/{process.pid}/cgroup"))
+
+
+def _lines(host: Host, path: str) -> tuple[Line, ...]:
     try:
-        lines = host.lines(f"/proc/{process.pid}/status")
+        return tuple(line for line in host.lines(path) if line.text.strip())
     except ReadError:
-        return True
-    nested = next((line.text.split()[1:] for line in lines if line.text.startswith("NSpid:")), [])
-    return len(nested) <= 1
+        return ()
 
 
 def _has_state(host: Host) -> bool:

@@ -57,14 +57,22 @@ def parse_status(text: str) -> tuple[Package, ...]:
     """Parse the status file: paragraphs of fields; raises ParseError for a text that has none."""
     if text.strip() and not text.startswith("Package: ") and "\nPackage: " not in text:
         raise ParseError(STATUS_PATH, text.partition("\n")[0], "paragraphs that start with 'Package:'")
-    return tuple(package for match in _PARAGRAPH.finditer(text) for package in _installed(text, match))
+    return tuple(_installed(text))
 
 
-def _installed(text: str, match: re.Match[str]) -> Iterator[Package]:
-    """Give the package of one paragraph, if it is installed."""
+def _installed(text: str) -> Iterator[Package]:
+    """Give the packages whose paragraph says that they are installed; lines are counted once, from one to the next."""
+    line, counted = 1, 0
+    for match in _PARAGRAPH.finditer(text):
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
+        yield from _one(match, line)
+
+
+def _one(match: re.Match[str], first: int) -> Iterator[Package]:
+    """Give the package of one paragraph, which starts at that line, if it is installed."""
     fields = dict(line.split(": ", 1) for line in match[0].split("\n") if ": " in line and not line.startswith(" "))
     if fields.get("Status", "").split()[-1:] == ["installed"] and "Version" in fields:
-        line = text.count("\n", 0, match.start() + match[0].index("\nVersion: ") + 1) + 1
+        line = first + match[0].count("\n", 0, match[0].index("\nVersion: ") + 1)
         evidence = FileEvidence(path=STATUS_PATH, line=line, text=f"Version: {fields['Version']}"[:EVIDENCE_CAP])
         yield Package(name=match["name"], version=fields["Version"].strip(), evidence=evidence)
 

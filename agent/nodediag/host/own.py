@@ -59,8 +59,8 @@ def is_folder(path: str) -> bool:
 
 def write_whole(path: str, data: bytes) -> None:
     """Write a file whole or not at all, readable to its owner only; raises OutputError."""
-    target = os.path.realpath(path)
     try:
+        target = os.path.realpath(path)
         if os.path.lexists(target) and not stat.S_ISREG(os.lstat(target).st_mode):
             raise OutputError(f"-o {path}: it is there and is not a regular file; use `-` for standard output")
         import tempfile  # noqa: PLC0415 - most runs write no file

@@ -23,7 +23,7 @@ class ReplaySource:
             self.observed_at = msgspec.json.decode(head, type=Head).observed_at
             decode = msgspec.json.Decoder(Told).decode
             told = [decode(line) for line in lines]
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{folder}/{ANSWERS} is not what `report --record` writes: {error}") from error
         self._told = {key(entry.ask): entry.reply for entry in told}
 

@@ -74,7 +74,10 @@ class TreeSource:
         for path in _PS_PATHS:
             if saved := self._read(path):
                 listed_by_ps = tuple(_from_ps(saved.decode("utf-8", "backslashreplace")))
-                return ProcessList(_named(found or listed_by_ps, names), complete=bool(listed_by_ps))
+                # a command line of its own is exact, but a few of them do not make the others go away
+                both = {process.pid: process for process in (*listed_by_ps, *found)}
+                merged = tuple(both[pid] for pid in sorted(both))
+                return ProcessList(_named(merged, names), complete=bool(listed_by_ps))
         return ProcessList(_named(found, names), complete=False) if found else _not_captured(Processes())
 
     def _uname(self) -> Reply:

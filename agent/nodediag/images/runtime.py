@@ -15,6 +15,10 @@ from nodediag.model.reason import Code, Reason
 
 NO_DOCKERSHIM: Final = (1, 24)  # Kubernetes removed dockershim
 DEFAULT_CONTAINERD: Final = (1, 27)  # since when the kubelet's default endpoint is containerd's socket
+_DOCKERSHIM_FLAGS: Final = (  # removed together with dockershim: a kubelet of 1.24 refuses to start with them
+    "network-plugin", "network-plugin-mtu", "cni-bin-dir", "cni-conf-dir", "cni-cache-dir",
+    "docker-endpoint", "image-pull-progress-deadline", "experimental-dockershim-root-directory",
+)  # fmt: skip
 _BY_WORD: Final = (
     ("cri-dockerd", RuntimeName.DOCKER), ("dockershim", RuntimeName.DOCKER), ("docker.sock", RuntimeName.DOCKER),
     ("containerd", RuntimeName.CONTAINERD), ("crio", RuntimeName.CRI_O), ("cri-o", RuntimeName.CRI_O),
@@ -56,6 +60,12 @@ def _by_default(kubelet: Kubelet) -> Decision[RuntimeName]:
     if kubelet.flags.get("container-runtime") == "docker":
         finding = found("the kubelet was started with --container-runtime=docker", evidence)
         return Decision(value=RuntimeName.DOCKER, findings=(finding,))
+    flag = next((name for name in _DOCKERSHIM_FLAGS if name in kubelet.flags), "")
+    if flag and kubelet.flags.get("container-runtime") != "remote" and (release is None or release < NO_DOCKERSHIM):
+        says = (
+            f"the kubelet names no endpoint and has --{flag}, which only a kubelet with the built-in dockershim takes"
+        )
+        return Decision(value=RuntimeName.DOCKER, findings=(found(says, kubelet.flag_evidence(flag)[0]),))
     if kubelet.endpoint_from is EndpointFrom.UNREAD and (release is None or release >= NO_DOCKERSHIM):
         reason = kubelet.config_reason or short("the kubelet's configuration was not read", kubelet.config_path)
         return Decision(value=RuntimeName.UNKNOWN, open=reason)

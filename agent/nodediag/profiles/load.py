@@ -24,12 +24,14 @@ def parse(file: str, text: str) -> ProfileFile:
     """Decode one profile; raises ProfileError."""
     try:
         raw: mistake.Toml = msgspec.toml.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ProfileError(file, "", f"not TOML: {error}") from error
     try:
         parsed = msgspec.convert(raw, ProfileFile)
     except msgspec.ValidationError as error:
         raise mistake.explain(file, raw, error) from error
+    if not parsed.name:
+        raise ProfileError(file, "name", "found '', wanted a name")
     for path in (*parsed.paths, *parsed.without):
         if not path.startswith("/") or (path != "/" and path.endswith("/")):
             raise ProfileError(file, f'paths."{path}"', "wanted an absolute path without a slash at its end")
@@ -114,6 +116,6 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         paths={**paths, **over.paths},
         expected_mounts=(*under.expected_mounts, *over.expected_mounts),
         root=under.root if over.root is msgspec.UNSET else over.root,
-        cgroup=(*under.cgroup, *over.cgroup),
+        cgroup=(*over.cgroup, *under.cgroup),  # the first that covers a release counts
         kubelet=under.kubelet if over.kubelet is msgspec.UNSET else over.kubelet,
     )

@@ -75,14 +75,23 @@ def _first_line(report: Report[Facts]) -> Text:
             line.append(f": what decides could not be seen ({because})", style="bold")
         case Verdict.DEGRADED | Verdict.UNHEALTHY:
             line.append(f": {because}", style="bold")
+    if report.profile is msgspec.UNSET and not _is_elsewhere(report):
+        line.append("; no image profile fits, the base profile judges", style="bold")
     return line
+
+
+def _is_elsewhere(report: Report[Facts]) -> bool:
+    """Tell a report that could see a container only, not the node."""
+    spots = report.view.blind_spots
+    return any(spot.what == "the node" and spot.reason.code is Code.OTHER_NAMESPACE for spot in spots)
 
 
 def _about(report: Report[Facts]) -> str:
     """Say in one sentence what this machine is."""
     node, view = report.node, report.view
     system = node.os.name if node.os.name not in {"unknown", "none"} else _FAMILIES.get(node.os.family, node.os.id)
-    build = "" if node.os.build in {"unknown", "none"} else f" {node.os.milestone} ({node.os.build})"
+    numbers = (node.os.milestone, "" if node.os.build in {"unknown", "none"} else f"({node.os.build})")
+    build = "".join(f" {number}" for number in numbers if number not in {"", "unknown", "none"})
     name = node.name if node.name not in {"unknown", "none"} else node.hostname
     where = f"{system}{build}" + (f" on {name}" if name != "unknown" else "")
     kernel = f", kernel {node.kernel.release}" if node.kernel.release != "unknown" else ""
@@ -92,7 +101,7 @@ def _about(report: Report[Facts]) -> str:
 def _judged(report: Report[Facts]) -> str:
     """Say which image this is taken for, and by which profile it was judged."""
     node = report.node
-    if any(spot.reason.code is Code.OTHER_NAMESPACE and spot.what == "the node" for spot in report.view.blind_spots):
+    if _is_elsewhere(report):
         return "This is a container's own view; the node it runs on was not seen, and is not judged."
     match node.image_type:
         case ImageType.NONE:
@@ -110,7 +119,7 @@ def _judged(report: Report[Facts]) -> str:
     if any(check.id == "logs.readable" and check.outcome is Outcome.NOT_SELECTED for check in report.checks):
         what += ", the journal was not read"
     if report.profile is msgspec.UNSET:
-        return f"{what}; no image profile fits, so the base profile judges."
+        return f"{what}."
     return f"{what}; judged by the profile {report.profile.name} of {report.profile.date}."
 
 

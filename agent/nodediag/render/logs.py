@@ -14,6 +14,7 @@ from nodediag.render.visible import visible
 
 _WIDTH: Final = 80
 _SAMPLES: Final = 1
+_MINUTES: Final = 90
 
 
 def as_json(result: LogResult) -> bytes:
@@ -51,6 +52,8 @@ def _finding(finding: LogFinding) -> Iterator[Text | Padding]:
     yield Text(visible(f"{finding.severity.value.upper()}  {finding.id}: {finding.title}"))
     times = f", {finding.first} to {finding.last}" if finding.first else ""
     yield _indented(f"{finding.count} times in {', '.join(finding.units)}{times}{over}")
+    for relation in finding.follows:
+        yield _indented(f"{_span(relation.after_ms)} after {relation.id}: {relation.title}")
     if finding.subjects:
         yield _indented(f"about {', '.join(finding.subjects)}")
     yield _indented(f"cause: {finding.cause}")
@@ -58,6 +61,12 @@ def _finding(finding: LogFinding) -> Iterator[Text | Padding]:
     for sample in finding.samples[:_SAMPLES]:
         yield _indented(sample.text[:240], by=4)
     yield Text("")
+
+
+def _span(after_ms: int) -> str:
+    """Give a span as a person says it."""
+    seconds = round(after_ms / 1000)
+    return f"{seconds} s" if seconds < _MINUTES else f"{seconds // 60} min {seconds % 60} s"
 
 
 def _indented(text: str, by: int = 2) -> Padding:
