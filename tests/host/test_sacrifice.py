@@ -110,7 +110,7 @@ def test_a_child_answers(scripted: Sacrifice) -> None:
 def test_one_that_never_answers_is_given_up_and_the_next_question_is_answered(scripted: Sacrifice) -> None:
     start = time.monotonic()
     assert code(scripted.answer(Stat("/a/sleep"))) is Code.TIMED_OUT
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     assert about(scripted, "/hello") == "/hello"
 
 
@@ -159,10 +159,11 @@ def test_a_source_that_cannot_be_made_fails_each_answer_and_nothing_else() -> No
 
 def test_below_a_folder_that_hung_nothing_is_asked_again(scripted: Sacrifice) -> None:
     scripted.answer(Stat("/hung/sleep"))
-    start = time.monotonic()
     for path in ("/hung/other", "/hung/below/other", "/hung"):
-        assert code(scripted.answer(Read(path, CAP))) is Code.TIMED_OUT
-    assert time.monotonic() - start < 0.1
+        reply = scripted.answer(Read(path, CAP))
+        assert isinstance(reply, Failure)
+        assert reply.reason.code is Code.TIMED_OUT
+        assert "not asked" in reply.reason.detail
     assert about(scripted, "/hung-not/other") == "/hung-not/other"
 
 
@@ -171,7 +172,7 @@ def test_the_budget_holds_for_all_questions_together() -> None:
     start = time.monotonic()
     for number in range(20):
         assert code(source.answer(Stat(f"/{number}/sleep"))) is Code.TIMED_OUT
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     reply = source.answer(Stat("/hello"))
     assert isinstance(reply, Failure)
     assert "the whole run" in reply.reason.detail
