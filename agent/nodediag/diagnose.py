@@ -14,7 +14,7 @@ import msgspec
 from nodediag import __version__
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
-from nodediag.errors import UsageError
+from nodediag.errors import ProfileError, UsageError
 from nodediag.facts.fact import Known, known
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.host import Host
@@ -96,6 +96,17 @@ def check_selection(request: Request) -> None:
             raise UsageError(
                 f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}"
             )
+
+
+def check_profile(profile: Profile, file: str) -> None:
+    """Refuse a profile of one's own that names checks there are none of; raises ProfileError."""
+    ids = {check.id for check in CHECKS}
+    for key, names in (("essential", profile.essential), ("severity", tuple(profile.severity))):
+        for name in names:
+            if name not in ids:
+                raise ProfileError(
+                    file, key, f"found {name!r}, wanted the id of a check as `nodediag explain` lists it"
+                )
 
 
 class _Clock:

@@ -100,6 +100,17 @@ def test_a_bad_profile_names_file_key_and_what_was_wanted(tree: Path, tmp_path: 
     assert f"{profile}: version: found 1, wanted `str`" in done.stderr
 
 
+def test_a_profile_that_names_no_check_is_refused(tree: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'name = "mine"\nversion = "1"\ndate = "2026-01-01"\ndocument = "ours"\nsource = "ours"\nextends = "linux"\n'
+        'essential = ["mounts.writeable"]\n'
+    )
+    done = run("report", "--root", str(tree), "--profile", str(profile))
+    assert done.returncode == 2
+    assert f"{profile}: essential: found 'mounts.writeable'" in done.stderr
+
+
 def test_a_profile_of_ones_own_judges(tree: Path, tmp_path: Path) -> None:
     profile = tmp_path / "mine.toml"
     profile.write_text(

@@ -77,7 +77,8 @@ def _log(report: Report["Facts"]) -> None:
 
 def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
     """Read the profiles of this release, those of --data over them, and one that --profile names as a file."""
-    from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - after the child was made
+    from nodediag.diagnose import check_profile  # noqa: PLC0415 - after the child was made
+    from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - as above
 
     texts = builtin()
     if options.data is not None:
@@ -89,8 +90,9 @@ def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
         return catalogue, options.profile
     if "/" not in options.profile and not options.profile.endswith(".toml"):
         return catalogue, options.profile  # diagnose says which names there are
-    text = own.read_text("--profile", options.profile)
-    return catalogue, catalogue.add(options.profile, text)
+    name = catalogue.add(options.profile, own.read_text("--profile", options.profile))
+    check_profile(catalogue.get(name), options.profile)
+    return catalogue, name
 
 
 def _wait_for_turn(host: Host, timeout_s: float) -> None:
