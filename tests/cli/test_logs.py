@@ -97,3 +97,39 @@ def test_input_that_is_not_there_is_bad_usage() -> None:
     done = run("--input", "/nowhere/at/all")
     assert done.returncode == 2
     assert b"/nowhere/at/all" in done.stderr
+
+
+def booted(message: str, boot: str, time_s: int) -> bytes:
+    fields = json.loads(entry(message, time_s=time_s))
+    return json.dumps({**fields, "_BOOT_ID": boot * 32}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(("asked", "entries"), [("0", 1), ("-1", 2), ("1", 2), ("a" * 32, 2), ("b" * 32, 1)])
+def test_one_boot_can_be_asked_for(asked: str, entries: int) -> None:
+    data = booted("x", "a", 1763700000) + booted("y", "a", 1763700001) + booted("z", "b", 1763900000)
+    done = run("--input", "-", "--boot", asked, data=data)
+    assert json.loads(done.stdout)["entries"] == entries
+
+
+def test_a_boot_that_is_not_held_is_unknown_not_healthy() -> None:
+    done = run("--input", "-", "--boot", "-1", data=booted("x", "a", 1763700000))
+    assert done.returncode == 3
+    assert "holds 1 boots" in json.loads(done.stdout)["losses"][-1]["reason"]["detail"]
+
+
+def test_a_boot_that_is_none_is_bad_usage() -> None:
+    done = run("--input", "-", "--boot", "last", data=b"")
+    assert done.returncode == 2
+    assert b"--boot 'last'" in done.stderr
+
+
+def test_lines_that_do_not_reach_back_to_the_window_are_a_loss() -> None:
+    done = run("--input", "-", "--since", "2025-11-21T00:00:00Z", data=entry("fine"))
+    (loss,) = json.loads(done.stdout)["losses"]
+    assert "the oldest entry is of 2025-11-21T04:40:00Z" in loss["reason"]["detail"]
+    assert json.loads(run("--input", "-", data=entry("fine")).stdout)["losses"] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"plain text, as journalctl prints it\n", b"\x1f\x8bgarbage", b"\0" * 5000])
+def test_where_no_entry_could_be_read_the_verdict_is_unknown(data: bytes) -> None:
+    assert run("--input", "-", data=data).returncode == 3

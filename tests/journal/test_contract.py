@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from nodediag.journal.journal import Entry, Journal, Query
+from nodediag.journal.journal import MOST_MESSAGE_BYTES, Entry, Journal, Query
 
-Fields = dict[str, str | bytes]
+Fields = dict[str, str | bytes | list[str]]
 Write = Callable[[list[Fields]], Path]
 Reader = Callable[[Path], Journal]
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
@@ -112,3 +113,70 @@ def test_every_entry_can_be_pointed_at(write: Write, read: Reader) -> None:
     cursors = {journal.cursor("a.service", entry) for entry in entries(journal, "a.service")}
     assert len(cursors) == 3
     assert "" not in cursors
+
+
+def test_a_long_message_is_cut_at_the_same_length(write: Write, read: Reader) -> None:
+    root = write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "x" * 300_000}])
+    assert messages(read(root), "a.service") == [b"x" * MOST_MESSAGE_BYTES]
+
+
+def test_of_a_repeated_field_the_first_is_the_message_and_each_is_a_unit(write: Write, read: Reader) -> None:
+    root = write([{"_SYSTEMD_UNIT": ["a.service", "b.service"], "MESSAGE": ["one", "two"], "PRIORITY": ["3", "4"]}])
+    for unit in ("a.service", "b.service"):
+        (entry,) = entries(read(root), unit)
+        assert (entry.message, entry.priority) == (b"one", 3)
+
+
+def test_an_entry_without_a_boot_id_stays(write: Write, read: Reader) -> None:
+    root = write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "x", "_BOOT_ID": []}])
+    assert messages(read(root), "a.service") == [b"x"]
+
+
+def test_of_more_entries_than_the_cap_the_newest_are_kept_and_the_others_counted(write: Write, read: Reader) -> None:
+    journal = read(write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": str(number)} for number in range(300)]))
+    found = entries(journal, "a.service", msgspec.structs.replace(query(), cap=5))
+    assert [entry.message for entry in found] == [b"295", b"296", b"297", b"298", b"299"]
+    assert journal.cut("a.service") == 295
+    assert [spot.what for spot in journal.blind_spots()] == ["a.service"]
+    assert "295 oldest entries" in journal.blind_spots()[0].reason.detail
+
+
+def test_the_cap_counts_what_lies_in_the_window(write: Write, read: Reader) -> None:
+    journal = read(write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": str(number)} for number in range(300)]))
+    late = datetime.fromtimestamp(START / 1e6 + 295, UTC)
+    found = entries(journal, "a.service", msgspec.structs.replace(query(late), cap=5))
+    assert [entry.message for entry in found] == [b"295", b"296", b"297", b"298", b"299"]
+    assert (journal.cut("a.service"), journal.blind_spots()) == (0, ())
+
+
+def test_one_boot_can_be_asked_for_and_boots_stand_in_their_order(write: Write, read: Reader) -> None:
+    first, second = "d" * 32, "c" * 32
+    journal = read(
+        write(
+            [
+                {"_SYSTEMD_UNIT": "a.service", "MESSAGE": "before", "_BOOT_ID": first},
+                {"_SYSTEMD_UNIT": "a.service", "MESSAGE": "after", "_BOOT_ID": second, "__MONOTONIC_TIMESTAMP": "1"},
+                {"_SYSTEMD_UNIT": "init.scope", "_PID": "1", "UNIT": "a.service", "MESSAGE": "x", "_BOOT_ID": second},
+                {"_TRANSPORT": "kernel", "MESSAGE": "k", "_BOOT_ID": second},
+            ]
+        )
+    )
+    assert journal.boots() == (first, second)
+    asked = msgspec.structs.replace(query(), boot=first)
+    assert [entry.message for entry in entries(journal, "a.service", asked)] == [b"before"]
+    assert entries(journal, "kernel", asked) == []
+    asked = msgspec.structs.replace(query(), boot=second)
+    assert [entry.message for entry in entries(journal, "a.service", asked)] == [b"after", b"x"]
+
+
+def test_units_are_named(write: Write, read: Reader) -> None:
+    journal = read(write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "x"}, {"_TRANSPORT": "kernel", "MESSAGE": "k"}]))
+    assert set(journal.units()) == {"a.service", "kernel"}
+
+
+def test_files_that_were_rotated_away_stand_with_the_others(write: Write, read: Reader) -> None:
+    root = write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "old"}])
+    (file,) = root.rglob("*.journal")
+    file.rename(file.with_name("system@0001.journal"))
+    write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "new", "__REALTIME_TIMESTAMP": str(START + 9_000_000)}])
+    assert messages(read(root), "a.service") == [b"old", b"new"]

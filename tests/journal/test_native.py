@@ -14,11 +14,11 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.host import journal_files
 from nodediag.host.work import in_child
-from nodediag.journal.journal import Query
+from nodediag.journal.journal import MOST_MESSAGE_BYTES, Query
 from nodediag.journal.native import NativeJournal
 from nodediag.model.reason import Code
 
-Fields = dict[str, str | bytes]
+Fields = dict[str, str | bytes | list[str]]
 WINDOW = Query(units=(), since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2030, 1, 1, tzinfo=UTC))
 PLEG = 'E1121 10:00:00.000000 1 kubelet.go:1] "Skipping pod synchronization" err="PLEG is not healthy: '
 PLEG += 'pleg was last seen active 5m10.1s ago; threshold is 3m0s"'
@@ -112,3 +112,32 @@ def test_a_node_without_a_journal_ends_with_three_and_says_so(tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 3
     assert "no journal file" in json.loads(done.stdout)["losses"][0]["reason"]["detail"]
+
+
+def test_what_was_read_until_the_time_was_over_stays_and_that_is_said(write: Write) -> None:
+    journal = NativeJournal(journal_files.find(str(write(many(1000)))), budget_s=0)
+    assert 0 < sum(len(batch) for batch in journal.batches("a.service", WINDOW)) < 1000
+    (spot,) = journal.blind_spots()
+    assert spot.reason.code is Code.TIMED_OUT
+
+
+def test_a_message_of_ten_megabytes_is_cut_and_batches_of_long_ones_are_small(write: Write) -> None:
+    root = write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": f"{number}" + "x" * (10 << 20)} for number in range(2)])
+    journal = NativeJournal(journal_files.find(str(root)))
+    ((first, second),) = journal.batches("a.service", WINDOW)
+    assert (len(first.message), len(second.message)) == (MOST_MESSAGE_BYTES, MOST_MESSAGE_BYTES)
+    assert journal.cursor("a.service", second).startswith("s=")
+
+
+def test_the_verb_reads_one_boot(write: Write) -> None:
+    root = write(
+        [
+            {"_SYSTEMD_UNIT": "kubelet.service", "MESSAGE": "x", "_BOOT_ID": letter * 32, "__MONOTONIC_TIMESTAMP": "1"}
+            for letter in "cd"
+        ]
+    )
+    for asked, entries in (("0", 1), ("-1", 1), ("c" * 32, 1), ("-2", 0)):
+        command = [sys.executable, "-I", "-m", "nodediag", "logs", "--root", str(root), "--boot", asked]
+        done = subprocess.run(command, capture_output=True, check=False)
+        result = json.loads(done.stdout)
+        assert (done.returncode, result["entries"]) == (0 if entries else 3, entries)

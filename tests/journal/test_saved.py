@@ -29,9 +29,9 @@ def test_a_message_of_bytes_comes_back_as_bytes() -> None:
     assert messages(saved, "a.service") == [b"\xff\x00hi"]
 
 
-def test_the_last_of_a_repeated_field_counts() -> None:
+def test_the_first_of_a_repeated_message_counts_and_every_unit() -> None:
     saved = journal({"_SYSTEMD_UNIT": ["a.service", "b.service"], "MESSAGE": ["one", "two"]})
-    assert messages(saved, "b.service") == [b"two"]
+    assert messages(saved, "b.service") == [b"one"]
 
 
 def test_a_field_that_was_left_out_is_empty_and_the_entry_stays() -> None:
@@ -60,6 +60,12 @@ def test_gzip_is_undone() -> None:
 
 def test_a_line_that_is_no_entry_is_a_blind_spot_and_the_rest_is_read() -> None:
     saved = SavedJournal(iter([b'{"MESSAGE": "a", "_SYSTEMD_UNIT": "a.service"}\nnonsense\n[1]\n']), "x")
+    assert messages(saved, "a.service") == [b"a"]
+    assert "no journal entries" in saved.blind_spots()[0].reason.detail
+
+
+def test_a_line_that_is_not_utf_8_is_a_blind_spot_too() -> None:
+    saved = SavedJournal(iter([b'{"MESSAGE": "\xff"}\n{"MESSAGE": "a", "_SYSTEMD_UNIT": "a.service"}\n']), "x")
     assert messages(saved, "a.service") == [b"a"]
     assert "no journal entries" in saved.blind_spots()[0].reason.detail
 

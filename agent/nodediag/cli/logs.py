@@ -28,6 +28,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     signatures: str | None
     since: str | None
     until: str | None
+    boot: str | None
     family: OsFamily | None
     timeout: float
     form: str | None
@@ -40,6 +41,9 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--signatures", metavar="FILE", help="Signatures of your own, beside those of this release.")
 @click.option("--since", metavar="WHEN", help="From then on: 24h, a date, yesterday. Default: 24h, or all of --input.")
 @click.option("--until", metavar="WHEN", help="Up to then. Default: now, or the end of --input.")
+@click.option(
+    "--boot", metavar="N|ID", help="One boot, all of it: 0 the last, -1 the one before, 1 the first, or an id."
+)
 @click.option("--os", "family", type=click.Choice(("cos", "ubuntu", "other")), help="Whose. Default: the node's.")
 @click.option("--timeout", callback=span, default="60s", show_default=True, metavar="SPAN", help="For the whole run.")
 @click.option("--format", "form", type=click.Choice(("json", "text")), help="Default: text on a terminal, else json.")
@@ -60,19 +64,20 @@ def _of_input(options: _Options, source: str) -> "LogResult":
     """Judge saved lines; the newest of them is the time at which they were looked at."""
     from nodediag.journal.journal import Query  # noqa: PLC0415 - `--help` need not load them
     from nodediag.journal.saved import SavedJournal  # noqa: PLC0415 - as above
+    from nodediag.logs.collect import scan  # noqa: PLC0415 - as above
     from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - as above
-    from nodediag.logs.scan import Scan  # noqa: PLC0415 - as above
     from nodediag.logs.window import moment  # noqa: PLC0415 - as above
     from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
 
     if options.root is not None:
         raise UsageError("--input and --root exclude each other: lines, or a node")
+    boot = _boot(options)
     matcher = Matcher(merge(_signatures(options.signatures)))
     journal = SavedJournal(chunks("--input", source), source)
     end = moment("--until", options.until, now()) if options.until else (journal.newest() or now())
     start = moment("--since", options.since, end) if options.since else _BEGINNING
-    query = Query(units=journal.units(), since=start, until=end)
-    return Scan(matcher, options.family or OsFamily.OTHER).run(journal, query)
+    query = Query(units=journal.units(), since=start, until=end, boot=boot)
+    return scan(journal, matcher, options.family or OsFamily.OTHER, query)
 
 
 def _of_node(options: _Options) -> "LogResult":
@@ -87,16 +92,24 @@ def _of_node(options: _Options) -> "LogResult":
     own.be_gentle()
     signatures = _signatures(options.signatures)
     end = moment("--until", options.until, now()) if options.until else now()
-    query = Query(units=units.UNITS, since=moment("--since", options.since or "24h", end), until=end)
+    boot = _boot(options)
+    start = _BEGINNING if boot and not options.since else moment("--since", options.since or "24h", end)
+    query = Query(units=units.UNITS, since=start, until=end, boot=boot)
     opened = open_host(options.root, budget_s=options.timeout)
     try:
         family = options.family or _family(opened.host)
-        work = partial(collect.scan_files, opened.folder, signatures, family, query)
+        work = partial(collect.scan_files, opened.folder, signatures, family, query, options.timeout)
         return collect.unpack(in_child("the journal", work, budget_s=options.timeout))
     except ReadError as error:
         return LogResult.unread(query.since, query.until, (BlindSpot(what="the journal", reason=error.reason),))
     finally:
         opened.close()
+
+
+def _boot(options: _Options) -> str:
+    from nodediag.journal.reach import boot  # noqa: PLC0415 - `--help` need not load it
+
+    return boot("--boot", options.boot) if options.boot else ""
 
 
 def _family(host: Host) -> OsFamily:
@@ -123,7 +136,7 @@ def _signatures(file: str | None) -> dict[str, str]:
 
 
 def _status(result: "LogResult") -> Exit:
-    if not result.reader:
+    if not result.entries:  # a journal that says nothing is not known to be a healthy one's
         return Exit.UNKNOWN
     critical = any(finding.severity is Severity.CRITICAL for finding in result.signatures)
     return Exit.PROBLEM if critical else Exit.OK

@@ -1,11 +1,18 @@
 """The journal files below a node's root, opened inside it, so that no link leads libsystemd anywhere else.
 
 Where they are: systemd-journald.service(8). A namespace's files lie in a folder of their own beside the machine's.
+Their inside, as far as it is looked at here, is "Journal File Format" of systemd.
 """
 
 import errno
+import mmap
 import os
+import resource
 import stat
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -16,37 +23,73 @@ from nodediag.model.reason import BlindSpot, Code, Reason
 
 FOLDERS: Final = ("/var/log/journal", "/run/log/journal")
 MOST_FILES: Final = 4096
+_MACHINE_ID: Final = "/etc/machine-id"
+_MACHINE_ID_BYTES: Final = 32
 _ENDINGS: Final = (".journal", ".journal~")
 _HEAD_BYTES: Final = 256
 _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+_LOOKS: Final = 4  # a file that is rotated while we look has another name in the next listing
+_ENTRY: Final = 3
+_ENTRY_ARRAY: Final = 6
+_SAMPLED: Final = 8  # damage comes in pages, which hold about as many entries; each touched is a cache miss
+_ARRAY: Final = struct.Struct("<B7xQQ")  # type, size, offset of the next array; the offsets of entries follow
+_ENTRY_START: Final = struct.Struct("<B7xQQQQ")  # type, size, number, realtime, monotonic
 
 
 class JournalFile(msgspec.Struct, frozen=True, kw_only=True):
     """An open journal file: the node's name for it, a path of ours that leads to it, and its first bytes."""
 
     name: str
-    path: str
+    fd: int
     head: bytes
+
+    @property
+    def path(self) -> str:
+        """Give a path by which this process, and one that inherits the descriptor, opens the file."""
+        return f"/proc/self/fd/{self.fd}"
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """The files that could be opened, and what could not, each with its reason."""
+    """The files that could be opened, what could not and why, and the node's machine id, empty if it has none."""
 
     files: tuple[JournalFile, ...]
     refused: tuple[BlindSpot, ...]
+    machine: str
 
 
 def find(root: str) -> Found:
-    """Open every journal file below a root; to be called in the child that reads them, which keeps them open."""
+    """Open every journal file below a root; to be called in the child that reads them, which keeps them open.
+
+    Journald may rename a file, and begin another under the old name, between our listing and our opening: it is looked
+    again until nothing new is there. What has once been opened stays readable, whatever becomes of its name.
+    """
+    _make_room()
     inside = Root(root)
-    files: list[JournalFile] = []
+    files: dict[tuple[int, int], JournalFile] = {}
     refused: list[BlindSpot] = []
+    for _ in range(_LOOKS):
+        before = len(files)
+        refused = []
+        for name in _all_names(inside, refused):
+            _open(inside, name, files, refused)
+        if len(files) == before:
+            break
+    return Found(files=tuple(files.values()), refused=tuple(refused), machine=_machine(inside))
+
+
+def _make_room() -> None:
+    """Allow us as many open files as we may have: libsystemd opens each once more."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _all_names(root: Root, refused: list[BlindSpot]) -> Iterator[str]:
     for folder in FOLDERS:
-        for machine in _names(inside, folder, refused):
-            for name in _names(inside, f"{folder}/{machine}", refused):
-                if name.endswith(_ENDINGS) and len(files) < MOST_FILES:
-                    _open(inside, f"{folder}/{machine}/{name}", files, refused)
-    return Found(files=tuple(files), refused=tuple(refused))
+        for machine in _names(root, folder, refused):
+            for name in _names(root, f"{folder}/{machine}", refused):
+                if name.endswith(_ENDINGS):
+                    yield f"{folder}/{machine}/{name}"
 
 
 def _names(root: Root, folder: str, refused: list[BlindSpot]) -> list[str]:
@@ -62,15 +105,89 @@ def _names(root: Root, folder: str, refused: list[BlindSpot]) -> list[str]:
         os.close(fd)
 
 
-def _open(root: Root, name: str, files: list[JournalFile], refused: list[BlindSpot]) -> None:
+def _open(root: Root, name: str, files: dict[tuple[int, int], JournalFile], refused: list[BlindSpot]) -> None:
     try:
         fd = root.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
-        refused.append(BlindSpot(what=name, reason=failure(error, name).reason))
+        if error.errno != errno.ENOENT:  # it has been rotated or deleted since it was listed
+            refused.append(BlindSpot(what=name, reason=failure(error, name).reason))
         return
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
         reason = Reason(code=Code.WRONG_KIND, detail=f"{name} is not a regular file")
-        refused.append(BlindSpot(what=name, reason=reason))
+    elif (found.st_dev, found.st_ino) in files:
+        reason = None
+    elif len(files) >= MOST_FILES:
+        reason = Reason(code=Code.TOO_LARGE, detail=f"{name}: not read, there are more than {MOST_FILES} files")
+    else:
+        files[found.st_dev, found.st_ino] = JournalFile(name=name, fd=fd, head=os.pread(fd, _HEAD_BYTES, 0))
         return
-    files.append(JournalFile(name=name, path=f"/proc/self/fd/{fd}", head=os.pread(fd, _HEAD_BYTES, 0)))
+    os.close(fd)
+    if reason is not None:
+        refused.append(BlindSpot(what=name, reason=reason))
+
+
+def _machine(root: Root) -> str:
+    try:
+        fd = root.open(_MACHINE_ID, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, _MACHINE_ID_BYTES).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def first_entry(file: JournalFile, array_at: int, *, compact: bool) -> tuple[int, int] | None:
+    """Give number and monotonic time of a file's first entry, None where there is none to be read."""
+    try:
+        _, _, _, item = struct.unpack(
+            "<B7xQQI4x" if compact else "<B7xQQQ", os.pread(file.fd, _ARRAY.size + 8, array_at)
+        )
+        kind, _, number, _, monotonic_us = _ENTRY_START.unpack(os.pread(file.fd, _ENTRY_START.size, item))
+    except (struct.error, OSError, OverflowError):
+        return None
+    return (number, monotonic_us) if kind == _ENTRY else None
+
+
+def reachable(file: JournalFile, array_at: int, *, compact: bool, most: int) -> int:
+    """Count the entries that the file's chain of entry arrays leads to: libsystemd tells of no others, nor of why.
+
+    Where each eighth entry is sound and all lie in the file, the others are taken to be. The file is mapped, so
+    this is for a file that nobody writes to, in a child.
+    """
+    size = os.fstat(file.fd).st_size
+    if sys.byteorder != "little" or not size:
+        return most if size else 0
+    try:
+        data = mmap.mmap(file.fd, size, prot=mmap.PROT_READ)
+    except (OSError, ValueError):  # libsystemd cannot map it either, and says so
+        return most
+    with data:
+        return sum(_entries(data, array_at, compact=compact, most=most))
+
+
+def _entries(data: mmap.mmap, array_at: int, *, compact: bool, most: int) -> Iterator[int]:
+    """Give, for each array of the chain, how many entries it leads to."""
+    size, item_bytes = len(data), 4 if compact else 8
+    while most > 0 and 0 < array_at <= size - _ARRAY.size:
+        kind, array_bytes, following = _ARRAY.unpack_from(data, array_at)
+        end = array_at + array_bytes
+        if kind != _ENTRY_ARRAY or array_bytes < _ARRAY.size + item_bytes or end > size:
+            return
+        items_at = array_at + _ARRAY.size
+        count = min(most, (end - items_at) // item_bytes)
+        with (
+            memoryview(data) as whole,
+            whole[items_at : items_at + count * item_bytes] as part,
+            part.cast("I" if compact else "Q") as items,
+        ):
+            sampled = [at for at in items[::_SAMPLED] if 0 < at < size and whole[at] == _ENTRY]
+            sound = len(sampled) == len(range(0, count, _SAMPLED)) and min(items) > 0 and max(items) < size
+            yield count if sound else sum([1 for at in items if 0 < at < size and whole[at] == _ENTRY])
+        most -= count
+        if following < end:  # an array is always written behind the one before it
+            return
+        array_at = following

@@ -1,26 +1,116 @@
 """The header of a journal file, see "Journal File Format" of systemd: how many entries it says it holds, and of when.
 
-libsystemd gives fewer entries of a damaged file and no error, so what was read is held against this.
+libsystemd gives fewer entries of a damaged file and no error, so what can be read is held against this.
 """
 
+import re
 import struct
 from typing import Final
 
-from nodediag.journal.journal import Source
+import msgspec
 
-BYTES: Final = 208
+from nodediag.host.journal_files import Found, JournalFile, first_entry, reachable
+from nodediag.journal.journal import Source
+from nodediag.model.reason import BlindSpot, Code, Reason
+
 _SIGNATURE: Final = b"LPKSHHRH"
 _STATES: Final = ("offline", "online", "archived")
-_FORM: Final = struct.Struct("<8sIIB7x16s16s16s16s14Q")
+_BEING_WRITTEN: Final = "online"
+_LEFT_DIRTY: Final = "~"  # how the name of a file ends that journald found damaged and put aside
+_COMPACT: Final = 1 << 4
+_FORM: Final = struct.Struct("<8s4xIB7x16x16s16x16x14Q")
+_MACHINE: Final = re.compile("[0-9a-f]{32}")
+_MOST_NAMED: Final = 3
 
 
-def parse(data: bytes, name: str) -> Source | None:
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    flags: int
+    state: str
+    machine: str  # that wrote it; journald names the folder by it
+    entries: int
+    array_at: int
+    first_us: int
+    last_us: int
+
+
+class Readable(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that have a header, what each says of itself, and what is wrong with them and others."""
+
+    files: tuple[JournalFile, ...]
+    sources: tuple[Source, ...]
+    blind_spots: tuple[BlindSpot, ...]
+
+
+def parse(data: bytes) -> _Header | None:
     """Parse a header; None for a file that has none."""
     if len(data) < _FORM.size:
         return None
-    fields = _FORM.unpack_from(data)
-    if fields[0] != _SIGNATURE:
+    signature, flags, state, machine, *numbers = _FORM.unpack_from(data)
+    if signature != _SIGNATURE:
         return None
-    state = _STATES[fields[3]] if fields[3] < len(_STATES) else "unknown"
-    numbers = fields[8:]
-    return Source(path=name, entries=numbers[8], first_us=numbers[12], last_us=numbers[13], state=state)
+    return _Header(
+        flags=flags,
+        state=_STATES[state] if state < len(_STATES) else "unknown",
+        machine=machine.hex(),
+        entries=numbers[8],
+        array_at=numbers[11],
+        first_us=numbers[12],
+        last_us=numbers[13],
+    )
+
+
+def look(found: Found, since_us: int) -> Readable:
+    """Look at each file; those with entries of the window are held against what their headers promise."""
+    files: list[JournalFile] = []
+    sources: list[Source] = []
+    spots = list(found.refused)
+    for file in found.files:
+        header = parse(file.head)
+        if header is None:
+            spots.append(spot(file.name, "it has no journal header"))
+            continue
+        files.append(file)
+        sources.append(_source(file, header))
+        if header.last_us >= since_us and (header.state != _BEING_WRITTEN or file.name.endswith(_LEFT_DIRTY)):
+            spots += _damage(file, header)
+    spots += _others(sources, found.machine)
+    return Readable(files=tuple(files), sources=tuple(sources), blind_spots=tuple(spots))
+
+
+def spot(name: str, why: str) -> BlindSpot:
+    """Say what is wrong with a file."""
+    return BlindSpot(what=name, reason=Reason(code=Code.UNPARSABLE, detail=f"{name}: {why}"))
+
+
+def _source(file: JournalFile, header: _Header) -> Source:
+    first = first_entry(file, header.array_at, compact=bool(header.flags & _COMPACT)) if header.entries else None
+    number, uptime_us = first or (-1, -1)
+    folder = file.name.rsplit("/", 2)[-2].partition(".")[0]  # a namespace stands behind the machine's id
+    return Source(
+        path=file.name,
+        entries=header.entries,
+        first_us=header.first_us,
+        last_us=header.last_us,
+        state=header.state,
+        machine=folder if _MACHINE.fullmatch(folder) else header.machine,
+        first_number=number,
+        first_uptime_us=uptime_us,
+    )
+
+
+def _damage(file: JournalFile, header: _Header) -> list[BlindSpot]:
+    count = reachable(file, header.array_at, compact=bool(header.flags & _COMPACT), most=header.entries)
+    if count >= header.entries:
+        return []
+    return [spot(file.name, f"damaged: of {header.entries} entries {count} can be reached")]
+
+
+def _others(sources: list[Source], machine: str) -> list[BlindSpot]:
+    """Name the files that another machine wrote, as on a disk that was copied: they are read like the others."""
+    others = [source for source in sources if machine and source.machine.strip("0") and source.machine != machine]
+    if not others:
+        return []
+    names = ", ".join(source.path for source in others[:_MOST_NAMED])
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    detail = f"written by another machine than {machine}, so what they tell may not be of this node: {names}{more}"
+    return [BlindSpot(what="files of another machine", reason=Reason(code=Code.WRONG_KIND, detail=detail))]

@@ -2,23 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from nodediag.model.reason import BlindSpot
+from nodediag.model.reason import BlindSpot, Code, Reason
 
-KERNEL = "kernel"
+KERNEL: Final = "kernel"
+BATCH: Final = 128
+MOST_MESSAGE_BYTES: Final = 64 * 1024  # a longer message is cut there
+COREDUMP: Final = "fc2e22bc6ee647b6b90729ab34a250b1"  # MESSAGE_ID of systemd-coredump's entries
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries are wanted: the named units, and the kernel, between two times."""
+    """Which entries are wanted: the named units, and the kernel, between two times, of one boot by its id or of all."""
 
     units: tuple[str, ...]
     since: datetime
     until: datetime
     boot: str = ""
     cap: int = 2_000_000  # entries a unit; beyond it the oldest are left out and that is said
+
+    @property
+    def window_us(self) -> tuple[int, int]:
+        """Give the window as entries count time."""
+        return int(self.since.timestamp() * 1e6), int(self.until.timestamp() * 1e6)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,13 +39,20 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A journal file: what its header says it holds, and whether it was closed cleanly."""
+    """A journal file: what its header says it holds, and whether it was closed cleanly.
+
+    `first_number` and `first_uptime_us` are of its first entry: its number in the whole journal, and how long the
+    machine had been up; -1 where that is not known.
+    """
 
     path: str
     entries: int
     first_us: int
     last_us: int
     state: str
+    machine: str = ""
+    first_number: int = -1
+    first_uptime_us: int = -1
 
 
 class Journal(Protocol):
@@ -48,14 +63,34 @@ class Journal(Protocol):
     def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
         """Give the entries of one unit in order, some at a time; a unit means what `journalctl -u` means by it."""
 
+    def cut(self, unit: str) -> int:
+        """Give how many entries of a unit were left out for its cap; known once its batches have been given."""
+
     def units(self) -> tuple[str, ...]:
         """Name the units that have entries."""
+
+    def boots(self) -> tuple[str, ...]:
+        """Give the ids of the boots that have entries, oldest first."""
 
     def sources(self) -> tuple[Source, ...]:
         """List the files read."""
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
-        """Say what could not be read."""
+        """Say what could not be read, so far."""
 
     def cursor(self, unit: str, entry: Entry) -> str:
         """Give the cursor of an entry, empty where it has none."""
+
+
+def left_out(cut: dict[str, int]) -> tuple[BlindSpot, ...]:
+    """Say of which units the oldest entries were left out."""
+    return tuple(
+        BlindSpot(
+            what=unit,
+            reason=Reason(
+                code=Code.TOO_LARGE, detail=f"{unit}: its {count} oldest entries were left out, there are too many"
+            ),
+        )
+        for unit, count in cut.items()
+        if count
+    )

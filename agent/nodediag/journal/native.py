@@ -6,19 +6,20 @@ short while it is read kills the reader with SIGBUS, so this runs in a child pro
 """
 
 from collections.abc import Iterator
+from time import monotonic
 from typing import Final
 
 from systemd import _reader
 
-from nodediag.host.journal_files import Found
+from nodediag.host.journal_files import Found, JournalFile
 from nodediag.journal import header
-from nodediag.journal.journal import KERNEL, Entry, Query, Source
+from nodediag.journal.journal import BATCH, COREDUMP, KERNEL, MOST_MESSAGE_BYTES, Entry, Query, Source, left_out
 from nodediag.model.reason import BlindSpot, Code, Reason
 
-_BATCH: Final = 128
-_THRESHOLD_BYTES: Final = 64 * 1024
-_BEING_WRITTEN: Final = "online"
-_SYSTEMD_COREDUMP: Final = "fc2e22bc6ee647b6b90729ab34a250b1"
+_THRESHOLD_BYTES: Final = MOST_MESSAGE_BYTES + len("MESSAGE=")
+_LONG_BYTES: Final = 4096
+_HEAVY_BYTES: Final = 1 << 20
+_COUNTED_AT_ONCE: Final = 4096
 
 
 class NativeJournal:
@@ -26,47 +27,34 @@ class NativeJournal:
 
     name = "libsystemd"
 
-    def __init__(self, found: Found) -> None:
-        self._spots = list(found.refused)
-        self._sources: list[Source] = []
-        self._paths: list[str] = []
+    def __init__(self, found: Found, *, since_us: int = 0, budget_s: float = 60.0) -> None:
+        self._until = monotonic() + budget_s
+        self._cut: dict[str, int] = {}
+        self._late: dict[str, BlindSpot] = {}
+        opened: list[JournalFile] = []
+        closed: list[BlindSpot] = []
         for file in found.files:
-            source = header.parse(file.head, file.name)
-            if source is None:
-                self._refuse(file.name, "it has no journal header")
-            elif self._whole(file.path, source):
-                self._paths.append(file.path)
-                self._sources.append(source)
-
-    def _whole(self, path: str, source: Source) -> bool:
-        """Look whether libsystemd opens a file, and reaches both ends that its header names: it tells of no damage."""
-        try:
-            reader = _reader._Reader(flags=0, files=[path])  # noqa: SLF001 - see above
-        except (OSError, ValueError, SystemError) as error:
-            self._refuse(source.path, f"it cannot be opened: {error}")
-            return False
-        if source.entries and source.state != _BEING_WRITTEN:
-            for seek, step, wanted in (
-                (reader.seek_head, reader._next, source.first_us),  # noqa: SLF001 - see above
-                (reader.seek_tail, reader._previous, source.last_us),  # noqa: SLF001 - see above
-            ):
-                seek()
-                if not step() or reader._get_realtime() != wanted:  # noqa: SLF001 - see above
-                    self._refuse(source.path, f"damaged: of its {source.entries} entries not all can be reached")
-                    break
-        return True
-
-    def _refuse(self, name: str, why: str) -> None:
-        reason = Reason(code=Code.UNPARSABLE, detail=f"{name}: {why}")
-        self._spots.append(BlindSpot(what=name, reason=reason))
+            why = _refused(file) if header.parse(file.head) is not None else ""
+            if why:
+                closed.append(header.spot(file.name, why))
+            else:
+                opened.append(file)
+        self._readable = header.look(
+            Found(files=tuple(opened), refused=(*found.refused, *closed), machine=found.machine), since_us
+        )
+        self._paths = [file.path for file in self._readable.files]
 
     def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
         """Give the entries of a unit in the window, in the journal's order."""
-        reader = self._opened(unit)
-        since, until = int(query.since.timestamp() * 1e6), int(query.until.timestamp() * 1e6)
+        since, until = query.window_us
+        beyond = self._cut[unit] = self._beyond(unit, query)
+        reader = self._opened(unit, query.boot)
         reader.seek_realtime(since)
         following, field, clock = reader._next, reader._get, reader._get_realtime  # noqa: SLF001 - see above
+        while beyond and following():
+            beyond -= since <= clock() <= until
         batch: list[Entry] = []
+        room, heavy = BATCH, 0
         while following():
             time_us = clock()
             if not since <= time_us <= until:
@@ -79,38 +67,87 @@ class NativeJournal:
                 priority = field("PRIORITY")
             except KeyError:
                 priority = b""
+            if len(message) > _LONG_BYTES:
+                message = message[:MOST_MESSAGE_BYTES]
+                heavy += len(message)
+                room = BATCH if heavy < _HEAVY_BYTES else 0
             batch.append(Entry(time_us, message, priority[0] - 48 if priority else None))
-            if len(batch) == _BATCH:
+            if len(batch) >= room:
                 yield batch
-                batch = []
+                if self._is_late(unit, time_us):
+                    return
+                batch, room, heavy = [], BATCH, 0
         if batch:
             yield batch
 
-    def _opened(self, unit: str) -> "_reader._Reader":
+    def _beyond(self, unit: str, query: Query) -> int:
+        """Count by how much a unit is over its cap, if it can be at all."""
+        if sum(source.entries for source in self._readable.sources) <= query.cap:
+            return 0
+        since, until = query.window_us
+        reader = self._opened(unit, query.boot)
+        reader.seek_realtime(since)
+        count = 0
+        while reader._next():  # noqa: SLF001 - see above
+            time_us = reader._get_realtime()  # noqa: SLF001 - see above
+            count += since <= time_us <= until
+            if count % _COUNTED_AT_ONCE == 0 and self._is_late(unit, time_us):
+                break
+        return max(0, count - query.cap)
+
+    def _is_late(self, unit: str, time_us: int) -> bool:
+        """Tell whether the time is over, and say so: what was read till then counts."""
+        if monotonic() < self._until:
+            return False
+        detail = f"{unit}: the time was over when its entries up to {time_us / 1e6:.0f} s after 1970 were read"
+        self._late[unit] = BlindSpot(what=unit, reason=Reason(code=Code.TIMED_OUT, detail=detail))
+        return True
+
+    def _opened(self, unit: str, boot: str = "") -> "_reader._Reader":
         reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
         reader.data_threshold = _THRESHOLD_BYTES
-        if unit == KERNEL:
-            reader.add_match(f"_TRANSPORT={KERNEL}")
-            return reader
         for position, matches in enumerate(_matches(unit)):
             if position:
                 reader.add_disjunction()
             for match in matches:
                 reader.add_match(match)
+        if boot:
+            reader.add_conjunction()
+            reader.add_match(f"_BOOT_ID={boot}")
         return reader
+
+    def cut(self, unit: str) -> int:
+        """Give how many entries of a unit were left out for the cap."""
+        return self._cut.get(unit, 0)
 
     def units(self) -> tuple[str, ...]:
         """Name the units that have entries of their own, and kernel."""
         reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
-        return (KERNEL, *sorted(str(unit) for unit in reader.query_unique("_SYSTEMD_UNIT")))
+        return (
+            KERNEL,
+            *sorted(unit.decode("utf-8", "backslashreplace") for unit in reader.query_unique("_SYSTEMD_UNIT")),
+        )
+
+    def boots(self) -> tuple[str, ...]:
+        """Give the ids of the boots by the time of their first entries, as `journalctl --list-boots` does."""
+        reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
+        begun: list[tuple[int, str]] = []
+        for value in reader.query_unique("_BOOT_ID"):
+            boot = value.decode("ascii", "backslashreplace")
+            reader.flush_matches()
+            reader.add_match(f"_BOOT_ID={boot}")
+            reader.seek_head()
+            if reader._next():  # noqa: SLF001 - see above
+                begun.append((reader._get_realtime(), boot))  # noqa: SLF001 - see above
+        return tuple(boot for _, boot in sorted(begun))
 
     def sources(self) -> tuple[Source, ...]:
         """Give each file's header."""
-        return tuple(self._sources)
+        return self._readable.sources
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
-        """Name the files that could not be opened, and those that are damaged."""
-        return tuple(self._spots)
+        """Name the files that could not be opened, those that are damaged, and what was left out."""
+        return (*self._readable.blind_spots, *self._late.values(), *left_out(self._cut))
 
     def cursor(self, unit: str, entry: Entry) -> str:
         """Find an entry again by its time, and give its cursor; a second reader, so only for samples."""
@@ -120,7 +157,7 @@ class NativeJournal:
             if reader._get_realtime() > entry.time_us:  # noqa: SLF001 - see above
                 break
             try:
-                same = reader._get("MESSAGE") == entry.message  # noqa: SLF001 - see above
+                same = reader._get("MESSAGE")[:MOST_MESSAGE_BYTES] == entry.message  # noqa: SLF001 - see above
             except KeyError:
                 same = not entry.message
             if same and reader._get_realtime() == entry.time_us:  # noqa: SLF001 - see above
@@ -128,11 +165,22 @@ class NativeJournal:
         return ""
 
 
+def _refused(file: JournalFile) -> str:
+    """Look whether libsystemd opens a file, and say why not."""
+    try:
+        _reader._Reader(flags=0, files=[file.path])  # noqa: SLF001 - see above
+    except (OSError, ValueError, SystemError) as error:
+        return f"it cannot be opened: {error}"
+    return ""
+
+
 def _matches(unit: str) -> tuple[tuple[str, ...], ...]:
     """Give what `journalctl -u` looks for: own entries, PID 1's and others' about the unit, its coredumps."""
+    if unit == KERNEL:
+        return ((f"_TRANSPORT={KERNEL}",),)
     return (
         (f"_SYSTEMD_UNIT={unit}",),
         ("_PID=1", f"UNIT={unit}"),
         ("_UID=0", f"OBJECT_SYSTEMD_UNIT={unit}"),
-        (f"MESSAGE_ID={_SYSTEMD_COREDUMP}", "_UID=0", f"COREDUMP_UNIT={unit}"),
+        (f"MESSAGE_ID={COREDUMP}", "_UID=0", f"COREDUMP_UNIT={unit}"),
     )

@@ -1,25 +1,89 @@
-"""Saved `journalctl -o json` lines, see "Journal JSON Format" of systemd: plain or gzip, from a file or standard input.
+"""Saved `journalctl -o json` lines: plain or gzip, from a file or standard input.
 
-A field may be a string, an array of numbers where its bytes are no UTF-8, an array of strings where it was repeated, or
-null where it was over 4 KiB and `--all` was not given.
+They are kept packed, and when there are too many the oldest of the unit that takes most room go, which is said.
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from nodediag.journal.journal import KERNEL, Entry, Query, Source
+from nodediag.journal.journal import BATCH, Entry, Query, Source, left_out
+from nodediag.journal.record import MOST_LINE_BYTES, Record, lines, text
 from nodediag.model.reason import BlindSpot, Code, Reason
 
-Field = str | list[int | str | list[int]] | int | None
+MOST_BYTES: Final = 4 << 30
 _GZIP: Final = b"\x1f\x8b"
-_BATCH: Final = 128
-_MOST_BYTES: Final = 1 << 30
-_MOST_LINE: Final = 16 << 20
-_SYSTEMD_COREDUMP: Final = "fc2e22bc6ee647b6b90729ab34a250b1"
+_PIECE_BYTES: Final = 1 << 20
+_MOST_HELD_BYTES: Final = 24 << 20
+_SHRUNK: Final = 0.9
+_MOST_UNITS: Final = 4096
+_MOST_BOOTS: Final = 1024
+_MOST_COMPLAINTS: Final = 8
+_OVERHEAD_BYTES: Final = 200  # of an entry beside its message and cursor, of a block beside its bytes
+_OPEN_BYTES: Final = 64 * 1024
+_QUICK: Final = 1
+_SEVERAL: Final = "of several units"
+_DECODE: Final = msgspec.msgpack.Decoder(list[Entry]).decode
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+
+
+class _Block(msgspec.Struct, frozen=True):
+    boot: str
+    count: int
+    data: bytes
+
+
+class _Held:
+    """The entries of one unit: the newest as they are, those before in packed blocks of one boot each."""
+
+    __slots__ = ("blocks", "boot", "bytes", "entries", "open_bytes")
+
+    def __init__(self) -> None:
+        self.blocks: deque[_Block] = deque()
+        self.boot = ""
+        self.entries: list[Entry] = []
+        self.open_bytes = 0
+        self.bytes = 0  # of both
+
+    def add(self, entry: Entry, boot: str) -> None:
+        """Keep an entry."""
+        if boot != self.boot or len(self.entries) >= BATCH or self.open_bytes > _OPEN_BYTES:
+            self.pack()
+            self.boot = boot
+        size = len(entry.message) + len(entry.cursor) + _OVERHEAD_BYTES
+        self.entries.append(entry)
+        self.open_bytes += size
+        self.bytes += size
+
+    def pack(self) -> None:
+        """Pack the newest entries."""
+        if self.entries:
+            block = _Block(self.boot, len(self.entries), zlib.compress(_ENCODE(self.entries), _QUICK))
+            self.blocks.append(block)
+            self.bytes += len(block.data) + _OVERHEAD_BYTES - self.open_bytes
+            self.entries, self.open_bytes = [], 0
+
+    def drop(self) -> int:
+        """Let the oldest block go, and give how many entries went."""
+        if not self.blocks:
+            self.pack()
+            return 0
+        block = self.blocks.popleft()
+        self.bytes -= len(block.data) + _OVERHEAD_BYTES
+        return block.count
+
+    def unpacked(self, boot: str) -> Iterator[Entry]:
+        """Give the entries of a boot, or of all."""
+        for block in self.blocks:
+            if boot in {"", block.boot}:
+                yield from _DECODE(zlib.decompress(block.data))
+        if boot in {"", self.boot}:
+            yield from self.entries
 
 
 class SavedJournal:
@@ -27,137 +91,163 @@ class SavedJournal:
 
     name = "saved"
 
-    def __init__(self, chunks: Iterator[bytes], path: str) -> None:
+    def __init__(self, chunks: Iterator[bytes], path: str, most_bytes: int = MOST_BYTES) -> None:
         self._path = path
+        self._most_bytes = most_bytes
         self._bad: dict[str, int] = {}
-        self._by_unit: dict[str, list[Entry]] = {}
-        decode = msgspec.json.Decoder(dict[str, Field]).decode
+        self._by_unit: dict[str, _Held] = {}
+        self._boots: dict[str, None] = {}
+        self._bytes = 0
+        self._dropped: dict[str, int] = {}
+        self._cut: dict[str, int] = {}
+        self._entries = self._first_us = self._last_us = 0
+        self._ends = ""
+        decode = msgspec.json.Decoder(Record).decode
         try:
-            for line in _lines(_unpacked(chunks)):
+            for line in lines(self._unpacked(chunks)):
                 self._line(line, decode)
         except zlib.error as error:
-            self._refuse(f"the rest is no gzip: {error}")
+            self._ends = f"the rest is no gzip: {error}"
 
-    def _line(self, line: bytes, decode: Callable[[bytes], dict[str, Field]]) -> None:
+    def _line(self, line: bytes | None, decode: Callable[[bytes], Record]) -> None:
+        if line is None:
+            self._refuse(f"longer than {MOST_LINE_BYTES} bytes")
+            return
         try:
             self._keep(decode(line))
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(str(error)[:80])
 
     def _refuse(self, why: str) -> None:
-        self._bad[why] = self._bad.get(why, 0) + 1
+        kind = why if why in self._bad or len(self._bad) < _MOST_COMPLAINTS else "for other reasons"
+        self._bad[kind] = self._bad.get(kind, 0) + 1
 
-    def _keep(self, fields: dict[str, Field]) -> None:
-        time_us = _number(fields.get("__REALTIME_TIMESTAMP"), -1)
-        priority = _number(fields.get("PRIORITY"), -1)
-        message = _bytes(fields.get("MESSAGE"))
-        cursor = fields.get("__CURSOR")
-        entry = Entry(time_us, message, priority if priority >= 0 else None, cursor if isinstance(cursor, str) else "")
-        for unit in _units(fields):
-            self._by_unit.setdefault(unit, []).append(entry)
+    def _keep(self, record: Record) -> None:
+        entry, boot = record.entry(), text(record.boot)
+        self._entries += 1
+        if entry.time_us > 0:
+            self._first_us = min(self._first_us or entry.time_us, entry.time_us)
+            self._last_us = max(self._last_us, entry.time_us)
+        if boot and len(self._boots) < _MOST_BOOTS:
+            self._boots[boot] = None
+        for unit in record.units():
+            held = self._by_unit.get(unit)
+            if held is None:
+                if len(self._by_unit) >= _MOST_UNITS:
+                    self._dropped[_SEVERAL] = self._dropped.get(_SEVERAL, 0) + 1
+                    continue
+                held = self._by_unit[unit] = _Held()
+            before = held.bytes
+            held.add(entry, boot)
+            self._bytes += held.bytes - before
+        if self._bytes > _MOST_HELD_BYTES:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Pack all, and if that is not enough let the oldest entries of the largest units go."""
+        for held in self._by_unit.values():
+            held.pack()
+        self._bytes = sum(held.bytes for held in self._by_unit.values())
+        while self._bytes > _MOST_HELD_BYTES * _SHRUNK:
+            unit, held = max(self._by_unit.items(), key=lambda item: item[1].bytes)
+            before = held.bytes
+            self._dropped[unit] = self._dropped.get(unit, 0) + held.drop()
+            self._bytes += held.bytes - before
 
     def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
         """Give the entries of a unit that lie in the window; one without a time is taken to lie in it."""
-        since, until = query.since.timestamp() * 1e6, query.until.timestamp() * 1e6
-        held = [e for e in self._by_unit.get(unit, ()) if e.time_us < 0 or since <= e.time_us <= until][-query.cap :]
-        for start in range(0, len(held), _BATCH):
-            yield held[start : start + _BATCH]
+        held = self._by_unit.get(unit)
+        if held is None:
+            return
+        since, until = query.window_us
+        counted = sum(block.count for block in held.blocks) + len(held.entries)
+        beyond = 0
+        if counted > query.cap:
+            beyond = max(0, sum(1 for _ in _within(held.unpacked(query.boot), since, until)) - query.cap)
+        self._cut[unit] = beyond
+        wanted = islice(_within(held.unpacked(query.boot), since, until), beyond, None)
+        while batch := list(islice(wanted, BATCH)):
+            yield batch
+
+    def cut(self, unit: str) -> int:
+        """Give how many were left out: for the room they take, or for the cap."""
+        return self._dropped.get(unit, 0) + self._cut.get(unit, 0)
 
     def units(self) -> tuple[str, ...]:
         """Name all units, and kernel."""
         return tuple(sorted(self._by_unit))
 
+    def boots(self) -> tuple[str, ...]:
+        """Give the ids of the boots, in the order of the lines."""
+        return tuple(self._boots)
+
     def newest(self) -> datetime | None:
         """Give the time of the newest entry, by which a capture without a date of its own is judged."""
-        times = [entry.time_us for entries in self._by_unit.values() for entry in entries if entry.time_us > 0]
         try:
-            return datetime.fromtimestamp(max(times) / 1e6, UTC) if times else None
+            return datetime.fromtimestamp(self._last_us / 1e6, UTC) if self._last_us else None
         except (ValueError, OverflowError, OSError):
             return None
 
     def sources(self) -> tuple[Source, ...]:
         """Give the one text that was read."""
-        entries = sum(len(held) for held in self._by_unit.values())
-        return (Source(path=self._path, entries=entries, first_us=0, last_us=0, state="saved"),)
+        return (
+            Source(
+                path=self._path, entries=self._entries, first_us=self._first_us, last_us=self._last_us, state="saved"
+            ),
+        )
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
-        """Name the lines that are no entries."""
-        return tuple(
-            BlindSpot(
-                what=self._path,
-                reason=Reason(code=Code.UNPARSABLE, detail=f"{count} lines are no journal entries: {why}"),
-            )
-            for why, count in self._bad.items()
-        )
+        """Name the lines that are no entries, an end that came too early, and what there was no room for."""
+        named = [f"{count} lines are no journal entries: {why}" for why, count in self._bad.items()]
+        spots = [
+            BlindSpot(what=self._path, reason=Reason(code=Code.UNPARSABLE, detail=detail))
+            for detail in (*named, *([self._ends] if self._ends else []))
+        ]
+        names = self._dropped.keys() | self._cut.keys()
+        return (*spots, *left_out({unit: self.cut(unit) for unit in sorted(names)}))
 
     def cursor(self, unit: str, entry: Entry) -> str:
         """Give the cursor that was saved with the entry."""
         del unit
         return entry.cursor
 
-
-def _units(fields: dict[str, Field]) -> set[str]:
-    """Give the units an entry belongs to, as `journalctl -u` finds them, or its identifier where it has none."""
-    if fields.get("_TRANSPORT") == KERNEL:
-        return {KERNEL}
-    units = {_text(fields.get("_SYSTEMD_UNIT"))}
-    if fields.get("_PID") == "1":
-        units.add(_text(fields.get("UNIT")))
-    if fields.get("_UID") == "0":
-        units.add(_text(fields.get("OBJECT_SYSTEMD_UNIT")))
-        if fields.get("MESSAGE_ID") == _SYSTEMD_COREDUMP:
-            units.add(_text(fields.get("COREDUMP_UNIT")))
-    units -= {""}
-    return units or {_text(fields.get("SYSLOG_IDENTIFIER")) or "unknown"}
-
-
-def _text(value: Field) -> str:
-    return _bytes(value).decode("utf-8", "backslashreplace")
-
-
-def _bytes(value: Field) -> bytes:
-    """Give a field's bytes; the last of a repeated one, none of one that was left out."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    if isinstance(value, list) and value:
-        last = value[-1]
-        if isinstance(last, int):
-            return bytes(number & 0xFF for number in value if isinstance(number, int))
-        return _bytes(list(last) if isinstance(last, list) else last)
-    return b""
-
-
-def _number(value: Field, missing: int) -> int:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else missing
-
-
-def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo gzip where the first bytes say so; a bomb ends at a bound."""
-    inflate = None
-    total = 0
-    for number, chunk in enumerate(chunks):
-        if number == 0 and chunk.startswith(_GZIP):
-            inflate = zlib.decompressobj(wbits=31)
-        pieces = [chunk] if inflate is None else _inflated(inflate, chunk)
-        for piece in pieces:
+    def _unpacked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Undo gzip where the first bytes say so; a bomb ends at a bound."""
+        total = 0
+        for piece in self._pieces(chunks):
             total += len(piece)
-            if total > _MOST_BYTES:
+            if total > self._most_bytes:
+                self._ends = f"what comes after the first {self._most_bytes} bytes was left out"
                 return
             yield piece
 
+    def _pieces(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        first = next(chunks, b"")
+        while len(first) < len(_GZIP) and (more := next(chunks, b"")):
+            first += more
+        if not first.startswith(_GZIP):
+            yield first
+            yield from chunks
+            return
+        inflate = zlib.decompressobj(wbits=31)
+        for chunk in _and(first, chunks):
+            packed = chunk
+            while packed:
+                if inflate.eof:  # gzip files may stand one behind the other
+                    if not packed.strip(b"\0"):
+                        break
+                    inflate = zlib.decompressobj(wbits=31)
+                yield inflate.decompress(packed, _PIECE_BYTES)
+                packed = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        if not inflate.eof:
+            yield inflate.flush()
+            self._ends = "the gzip data ends too early"
 
-def _inflated(inflate: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
-    while chunk:
-        yield inflate.decompress(chunk, _MOST_LINE)
-        chunk = inflate.unconsumed_tail
+
+def _and(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    held = b""
-    for chunk in chunks:
-        *whole, held = (held + chunk).split(b"\n")
-        yield from (line for line in whole if line.strip())
-        if len(held) > _MOST_LINE:
-            held = held[:_MOST_LINE]
-    if held.strip():
-        yield held
+def _within(entries: Iterator[Entry], since: int, until: int) -> Iterator[Entry]:
+    return (entry for entry in entries if entry.time_us < 0 or since <= entry.time_us <= until)

@@ -1,5 +1,6 @@
 """One automaton over all signatures: RE2's set tells which patterns a message matches, in linear time."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import re2
@@ -33,6 +34,7 @@ class Matcher:
         self._owners = self._add(signatures, "patterns", self._set, self._suspects)
         self._excuses = self._add(signatures, "unless", self._set)
         self._clears = self._add(signatures, "cleared_by", self._set, self._suspects)
+        self._cleared_by = [pattern for signature in signatures for pattern in signature.cleared_by]
         for one in (self._set, self._suspects):
             for mark in MARKS:
                 one.Add(_LINEWISE + mark.encode())
@@ -88,10 +90,19 @@ class Matcher:
         kept.sort(key=lambda entry: (-entry[0], self._order[entry[1].id]))
         return tuple(owner for _, owner in kept)
 
-    def cleared(self, hits: tuple[int, ...]) -> tuple[str, ...]:
-        """Give the ids of the signatures whose fault these hits say is over."""
+    def cleared(self, hits: tuple[int, ...], message: bytes) -> tuple[tuple[str, str], ...]:
+        """Give the ids of the signatures whose fault these hits say is over, each with the subject, empty for all."""
         first, end = self._first_clear, self._first_mark
-        return tuple(self._clears[hit - first].id for hit in hits if first <= hit < end)
+        found = []
+        for hit in hits:
+            if first <= hit < end:
+                subjects = self._named(self._cleared_by[hit - first], message)
+                found.append((self._clears[hit - first].id, next(iter(subjects), "")))
+        return tuple(found)
+
+    def first(self, signatures: Iterable[Signature]) -> Signature:
+        """Give the one that stands first in its file."""
+        return min(signatures, key=lambda signature: self._order[signature.id])
 
     def _is_excuse(self, hit: int) -> bool:
         return self._first_excuse <= hit < self._first_clear
@@ -100,13 +111,16 @@ class Matcher:
         """Give what a message is about, as `kind=name`."""
         found: dict[str, None] = {}
         for pattern in signature.extract:
-            regex = self._regex(pattern)
-            match = regex.search(message)
-            for kind, group in regex.groupindex.items() if match is not None else ():
-                name = match.group(group)
-                if name:
-                    found[f"{_text(kind)}={_text(name)[:_SUBJECT]}"] = None
+            found.update(dict.fromkeys(self._named(pattern, message)))
         return tuple(found)
+
+    def _named(self, pattern: str, message: bytes) -> tuple[str, ...]:
+        regex = self._regex(pattern)
+        match = regex.search(message)
+        if match is None:
+            return ()
+        names = [(kind, match.group(group)) for kind, group in regex.groupindex.items()]
+        return tuple(f"{_text(kind)}={_text(name)[:_SUBJECT]}" for kind, name in names if name)
 
     def _regex(self, pattern: str) -> re2._Regexp:
         if pattern not in self._compiled:

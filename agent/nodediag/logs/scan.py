@@ -4,84 +4,54 @@ Entries come in batches. A batch is joined and held against the set of all patte
 nothing, and then nothing more is asked of them. In the others each message is held against the set by itself.
 """
 
-from collections import Counter, deque
+import re
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from nodediag.journal.journal import Entry, Journal, Query
+from nodediag.journal.journal import KERNEL, Entry, Journal, Query
+from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.levels import level, timeless
+from nodediag.logs.losses import losses
 from nodediag.logs.matcher import Matcher
+from nodediag.logs.relations import CONTEXT, follows
 from nodediag.logs.shapes import shape
+from nodediag.logs.tally import MOST_SUBJECTS, Kept, Tally
+from nodediag.logs.times import said as time_said
+from nodediag.logs.units import SYSTEMD
 from nodediag.model.image import OsFamily
 from nodediag.model.logs import ErrorShape, LogFile, LogFinding, LogResult, LogSample, UnitLogs
 from nodediag.model.outcome import Severity
 from nodediag.redact import redact_text
 from nodediag.signatures.signature import Signature
 
-MOST_SAMPLES: Final = 3
-MOST_SUBJECTS: Final = 20
 MOST_SHAPES: Final = 10
 _MOST_SHAPES_KEPT: Final = 2000
 _TEXT: Final = 1024
-_MOST_ASKED: Final = 1000  # beyond it a storm is only counted
-_SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "unknown")
 _MOST_KNOWN: Final = 4096
 _MOST_KNOWN_BYTES: Final = 2048
 _WARNING: Final = 4
 _NAMED: Final = frozenset({"fatal", "error"})
-
-
-class _Tally:
-    """What is known of one signature so far."""
-
-    def __init__(self, signature: Signature) -> None:
-        self.signature = signature
-        self.count = 0
-        self.first = self.last = 0
-        self.cleared = 0
-        self.samples: list[tuple[str, Entry]] = []
-        self.latest: tuple[str, Entry] | None = None
-        self.units: dict[str, None] = {}
-        self.subjects: dict[str, None] = {}
-        self.recent: deque[int] = deque(maxlen=max(1, signature.minimum))
-        self.reached = False
-        self._window_us = int(signature.window[:-1]) * _SPANS[signature.window[-1]] * 1_000_000
-
-    def add(self, unit: str, entry: Entry, matcher: Matcher) -> None:
-        """Count one occurrence; in a storm little more than that."""
-        time_us = entry.time_us
-        self.count += 1
-        self.last = max(self.last, time_us)
-        if not self.first or 0 < time_us < self.first:
-            self.first = time_us
-        if self.count < _MOST_ASKED:
-            self.units[unit] = None
-            if len(self.subjects) < MOST_SUBJECTS:
-                self.subjects.update(dict.fromkeys(matcher.subjects(self.signature, entry.message)))
-        if self.count < MOST_SAMPLES:
-            self.samples.append((unit, entry))
-        else:
-            self.latest = (unit, entry)
-        if not self.reached:
-            self.recent.append(time_us)
-            full = len(self.recent) == self.recent.maxlen
-            self.reached = full and abs(self.recent[-1] - self.recent[0]) <= self._window_us
+_PLANNED_STOP: Final = "context-planned-stop"
+_BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 
 
 class _Meaning:
-    """What a message comes to: its level, what it is an occurrence of, what it says is over."""
+    """What a message comes to: its level, what it is an occurrence of, of which reports it is part, what is over."""
 
-    __slots__ = ("clears", "hit", "said", "tallies")
+    __slots__ = ("clears", "hit", "parts", "plain", "said", "stops", "tallies")
 
-    def __init__(self, said: str, tallies: list[_Tally], clears: list[_Tally], *, hit: bool) -> None:
+    def __init__(self, said: str, tallies: list[Tally], clears: tuple[tuple[str, str], ...], *, hit: bool) -> None:
         self.said = said
         self.tallies = tallies
         self.clears = clears
         self.hit = hit
+        self.parts: list[Signature] = []
+        self.stops = any(tally.signature.condition == _PLANNED_STOP for tally in tallies)
+        self.plain = bool(tallies) and not clears and not self.stops
 
 
 class Scan:
@@ -90,15 +60,20 @@ class Scan:
     def __init__(self, matcher: Matcher, family: OsFamily) -> None:
         self._matcher = matcher
         self._family = family
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._cleared: dict[str, dict[str, int]] = {}
         self._units: dict[str, UnitLogs] = {}
         self._shapes: dict[tuple[str, str], tuple[int, Entry]] = {}
+        self._newest: tuple[str, Entry] | None = None
 
     def run(self, journal: Journal, query: Query) -> LogResult:
-        """Read every unit the query names that the journal has."""
-        for unit in query.units:
+        """Read every unit the query names that the journal has; systemd's own first, for the units have them too."""
+        for unit in sorted(query.units, key=lambda unit: unit != SYSTEMD):
             self._unit(journal, unit, query)
-        findings = [self._finding(journal, tally) for tally in self._tallies.values()]
+        tallies = [tally for tally in self._tallies.values() if tally.count]
+        context = sorted((t for t in tallies if t.signature.id.startswith(CONTEXT)), key=lambda tally: tally.first)
+        boot = self._boot(journal, self._newest) if any(t.signature.ends_with_boot for t in tallies) else ""
+        findings = [self._finding(journal, t, context, boot) for t in tallies if t not in context]
         findings.sort(key=lambda finding: (list(Severity).index(finding.severity), -finding.count, finding.id))
         reached = min((unit.first for unit in self._units.values() if unit.first), default="")
         return LogResult(
@@ -108,72 +83,111 @@ class Scan:
             reached=reached,
             entries=sum(unit.entries for unit in self._units.values()),
             files=tuple(
-                LogFile(path=s.path, entries=s.entries, first=_time(s.first_us), last=_time(s.last_us), state=s.state)
+                LogFile(
+                    path=s.path,
+                    entries=s.entries,
+                    first=time_said(s.first_us),
+                    last=time_said(s.last_us),
+                    state=s.state,
+                )
                 for s in journal.sources()
             ),
             units=self._units,
-            signatures=tuple(finding for finding in findings if not finding.id.startswith("context.")),
-            context=tuple(finding for finding in findings if finding.id.startswith("context.")),
+            context=tuple(self._finding(journal, tally, [], "") for tally in context),
+            signatures=tuple(findings),
             shapes=self._frequent(journal),
-            losses=journal.blind_spots(),
+            losses=(*journal.blind_spots(), *losses(tallies)),
         )
 
     def _unit(self, journal: Journal, unit: str, query: Query) -> None:
         entries = first = last = 0
         levels: Counter[str] = Counter()
-        suspicious, judge = self._matcher.suspicious, self._judge(unit, levels)
+        blocks = Blocks(lambda event: self._event(unit, event)) if unit == KERNEL else None
+        suspicious, judge = self._matcher.suspicious, self._judge(unit, levels, blocks)
         stormy = False
         for batch in journal.batches(unit, query):
             entries += len(batch)
             first = first or batch[0].time_us
             last = batch[-1].time_us
+            if self._newest is None or last > self._newest[1].time_us:
+                self._newest = (unit, batch[-1])
             urgent = stormy or any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
+            urgent = urgent or (blocks is not None and blocks.waits(batch[0].time_us))
             if urgent or suspicious(b"\n".join([entry.message for entry in batch])):
                 stormy = sum(map(judge, batch)) > len(batch) // 2
+        if blocks is not None:
+            blocks.close()
         if entries:
             levels["info"] += entries - levels.total()  # a batch without a mark of any other level is all info
             named = {name: levels[name] for name in _LEVELS if levels[name]}
-            self._units[unit] = UnitLogs(entries=entries, levels=named, first=_time(first), last=_time(last), cut=0)
+            times = {"first": time_said(first), "last": time_said(last)}
+            self._units[unit] = UnitLogs(entries=entries, levels=named, cut=journal.cut(unit), **times)
 
-    def _judge(self, unit: str, levels: Counter[str]) -> Callable[[Entry], bool]:
+    def _judge(self, unit: str, levels: Counter[str], blocks: Blocks | None) -> Callable[[Entry], bool]:
         """Make what judges one entry of a unit and tells whether anything in it matched.
 
         In a storm the same messages come again and again but for their time: what one means is worked out once.
         """
         known: dict[tuple[bytes, int | None, bytes], _Meaning] = {}
 
+        plain = blocks is None and unit != SYSTEMD
+
         def judge(entry: Entry) -> bool:
             message = entry.message
             key = (message[:1], entry.priority, message[timeless(message) :])
             meaning = known.get(key)
             if meaning is None:
-                meaning = self._meaning(unit, entry)
-                if len(message) <= _MOST_KNOWN_BYTES and not meaning.clears:  # what it clears may not have been seen
+                meaning = self._meaning(unit, entry, reports=blocks is not None)
+                if len(message) <= _MOST_KNOWN_BYTES:
                     if len(known) >= _MOST_KNOWN:
                         known.clear()
                     known[key] = meaning
             levels[meaning.said] += 1
             for tally in meaning.tallies:
                 tally.add(unit, entry, self._matcher)
-            for tally in meaning.clears:
-                tally.cleared = entry.time_us
+            if plain and meaning.plain:
+                return meaning.hit
+            self._note(unit, entry, meaning)
+            if blocks is not None and blocks.takes(entry, meaning.parts, known=bool(meaning.tallies)):
+                return True
             if not meaning.tallies and meaning.said in _NAMED:
                 self._unnamed(unit, entry)
             return meaning.hit
 
         return judge
 
-    def _meaning(self, unit: str, entry: Entry) -> "_Meaning":
+    def _meaning(self, unit: str, entry: Entry, *, reports: bool) -> _Meaning:
         hits = self._matcher.hits(entry.message)
         said = level(entry.message, entry.priority)
         named = self._matcher.named(hits, unit, said)
-        clears = [self._tallies[cleared] for cleared in self._matcher.cleared(hits) if cleared in self._tallies]
-        return _Meaning(said, [self._tally(signature) for signature in named], clears, hit=bool(hits))
+        parts = [signature for signature in named if reports and signature.block]
+        tallies = [self._tally(signature) for signature in named if signature not in parts]
+        meaning = _Meaning(said, tallies, self._matcher.cleared(hits, entry.message), hit=bool(hits))
+        meaning.parts = parts
+        return meaning
 
-    def _tally(self, signature: Signature) -> "_Tally":
+    def _note(self, unit: str, entry: Entry, meaning: _Meaning) -> None:
+        """Take in what a message says of other messages: that a fault is over, that a stop was planned."""
+        for identity, subject in meaning.clears:
+            times = self._cleared.setdefault(identity, {})
+            if subject in times or len(times) < MOST_SUBJECTS:
+                times[subject] = max(entry.time_us, times.get(subject, 0))
+        if meaning.stops:
+            for tally in self._tallies.values():
+                if tally.signature.reset_by_planned_stop:
+                    tally.planned_stop(entry.message, entry.time_us)
+        if unit == SYSTEMD:
+            for tally in meaning.tallies:
+                tally.told(entry.time_us)
+
+    def _event(self, unit: str, event: Event) -> None:
+        """Count a report of many lines as an occurrence of the most telling of its lines."""
+        self._tally(self._matcher.first(event.signatures.values())).add_event(unit, event, self._matcher)
+
+    def _tally(self, signature: Signature) -> Tally:
         tally = self._tallies.get(signature.id)
         if tally is None:
-            tally = self._tallies[signature.id] = _Tally(signature)
+            tally = self._tallies[signature.id] = Tally(signature)
         return tally
 
     def _unnamed(self, unit: str, entry: Entry) -> None:
@@ -185,27 +199,38 @@ class Scan:
             kept = sorted(self._shapes.items(), key=lambda item: -item[1][0])[: _MOST_SHAPES_KEPT // 2]
             self._shapes = dict(kept)
 
-    def _finding(self, journal: Journal, tally: _Tally) -> LogFinding:
+    def _finding(self, journal: Journal, tally: Tally, context: list[Tally], boot: str) -> LogFinding:
         signature = tally.signature
-        samples = [*tally.samples, *([tally.latest] if tally.latest is not None else [])]
+        samples = tally.samples
+        active = tally.active(self._cleared.get(signature.id, {}))
+        if active and boot and signature.ends_with_boot:
+            newest = samples[-1]
+            active = self._boot(journal, (newest.unit, newest.entry)) in {"", boot}
         return LogFinding(
             id=signature.id,
             condition=signature.condition,
             title=signature.title,
             severity=self._severity(tally),
             count=tally.count,
-            first=_time(tally.first),
-            last=_time(tally.last),
-            active=not tally.cleared or tally.cleared < tally.last,
-            subjects=tuple(tally.subjects)[:MOST_SUBJECTS],
+            first=time_said(tally.first),
+            last=time_said(tally.last),
+            active=active,
+            subjects=tuple(tally.subjects),
             units=tuple(tally.units),
-            samples=tuple(_sample(journal, unit, entry) for unit, entry in samples),
+            samples=tuple(_sample(journal, kept) for kept in samples),
             cause=signature.cause,
             remedy=signature.remedy,
             source=signature.source,
+            follows=follows(tally, context),
         )
 
-    def _severity(self, tally: _Tally) -> Severity:
+    @staticmethod
+    def _boot(journal: Journal, entry: tuple[str, Entry] | None) -> str:
+        """Give the boot of an entry, as its cursor has it; empty where it cannot be told."""
+        found = _BOOT.search(journal.cursor(*entry)) if entry is not None else None
+        return found[1] if found is not None else ""
+
+    def _severity(self, tally: Tally) -> Severity:
         """Give what an occurrence means on this image; a fault only when repeated is info until it was."""
         signature = tally.signature
         if not tally.reached:
@@ -219,22 +244,13 @@ class Scan:
         for (unit, form), (count, entry) in sorted(self._shapes.items(), key=lambda item: -item[1][0]):
             kept = by_unit.setdefault(unit, [])
             if len(kept) < MOST_SHAPES:
-                masked = redact_text(form)
-                kept.append(ErrorShape(unit=unit, count=count, shape=masked, sample=_sample(journal, unit, entry)))
+                sample = _sample(journal, Kept(unit, entry, entry.message))
+                kept.append(ErrorShape(unit=unit, count=count, shape=redact_text(form), sample=sample))
         return tuple(shape for kept in by_unit.values() for shape in kept)
 
 
-def _sample(journal: Journal, unit: str, entry: Entry) -> LogSample:
+def _sample(journal: Journal, kept: Kept) -> LogSample:
     """Keep an entry: redacted, then cut."""
-    text = redact_text(entry.message.decode("utf-8", "backslashreplace"))
-    return LogSample(time=_time(entry.time_us), unit=unit, cursor=journal.cursor(unit, entry), text=text[:_TEXT])
-
-
-def _time(time_us: int) -> str:
-    """Give RFC 3339; empty for a time that is not known."""
-    if time_us <= 0:
-        return ""
-    try:
-        return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return ""
+    text = redact_text(kept.text.decode("utf-8", "backslashreplace"))[:_TEXT]
+    cursor = journal.cursor(kept.unit, kept.entry)
+    return LogSample(time=time_said(kept.entry.time_us), unit=kept.unit, cursor=cursor, text=text)

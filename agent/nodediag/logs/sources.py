@@ -23,6 +23,7 @@ _BY_UNIT: Final = {
     "docker": ("docker",),
     "dockerd": ("docker",),
     "dockerd-current": ("docker",),
+    "init.scope": ("systemd",),
     "talos": ("kubelet", "containerd", "kernel"),
 }
 

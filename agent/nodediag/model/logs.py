@@ -18,8 +18,20 @@ class LogSample(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class LogRelation(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened on purpose shortly before a failure began: a context finding, and how long before."""
+
+    id: str
+    title: str
+    time: str
+    after_ms: int
+
+
 class LogFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A signature that matched: how often, when, about what, and whether it is still so."""
+    """A signature that matched: how often, when, about what, and whether it is still so.
+
+    `follows` is what it came shortly after, so that a planned stop is not taken for a fault.
+    """
 
     id: str
     condition: str
@@ -35,6 +47,7 @@ class LogFinding(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
     remedy: str
     source: str
+    follows: tuple[LogRelation, ...] = ()
 
 
 class UnitLogs(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +92,8 @@ class LogResult(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     files: tuple[LogFile, ...]
     units: dict[str, UnitLogs]
-    signatures: tuple[LogFinding, ...]
     context: tuple[LogFinding, ...]
+    signatures: tuple[LogFinding, ...]
     shapes: tuple[ErrorShape, ...]
     losses: tuple[BlindSpot, ...]
 

@@ -16,6 +16,7 @@ _COUNTED: Final = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _MOST_COUNT: Final = 10
 _LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
 _LEAST_SAMPLES: Final = 2
+_BLOCKS: Final = frozenset({"", "allocation", "crash", "hung", "lockup", "oom", "panic", "stall", "trace"})
 
 
 def parse(file: str, text: str) -> tuple[Signature, ...]:
@@ -61,6 +62,8 @@ def _lint(file: str, signature: Signature) -> None:
         refuse("levels", f"wanted some of {', '.join(sorted(_LEVELS))}")
     if not _SPAN.fullmatch(signature.window):
         refuse("window", "wanted a span such as 10m or 24h")
+    if signature.block not in _BLOCKS:
+        refuse("block", f"wanted one of {', '.join(sorted(_BLOCKS - {''}))}")
     for key in ("patterns", "unless", "extract", "cleared_by"):
         for pattern in getattr(signature, key):
             _lint_pattern(partial(refuse, key), pattern)

@@ -20,11 +20,18 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     levels: tuple[str, ...] = ()  # only messages of these levels: fatal error warning info debug; none means any
     unless: tuple[str, ...] = ()  # a message that also matches one of these does not count
     extract: tuple[str, ...] = ()  # named groups give the subjects: pod, container, image, volume, device, ...
-    cleared_by: tuple[str, ...] = ()  # a later message that says the fault is over
+    cleared_by: tuple[
+        str, ...
+    ] = ()  # a later message that says the fault is over; a named group: of that subject alone
     over: tuple[str, ...] = ()  # ids of broader signatures that say nothing more once this one has matched
     minimum: int = 1  # occurrences within `window` from which on it has the severity above; below it is info
     window: str = "24h"
     reset_by_planned_stop: bool = False  # occurrences before a planned stop of the unit do not count
+    ends_with_boot: bool = False  # a state of the running kernel: a newer boot in which it was not seen has ended it
+    loses: bool = (
+        False  # what it tells of is missing from the journal: also a loss; `unit` and `count` are whose and how much
+    )
+    block: str = ""  # its lines are part of a report of many lines, see logs/blocks.py; `trace` is part of any
     on_cos: Severity | msgspec.UnsetType = msgspec.UNSET  # where the image gives the same words another meaning
     on_ubuntu: Severity | msgspec.UnsetType = msgspec.UNSET
     cause: str

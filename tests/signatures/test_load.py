@@ -1,0 +1,29 @@
+import pytest
+
+from nodediag.errors import ProfileError
+from nodediag.signatures.load import parse
+
+RECORD = """
+[[signature]]
+id = "a.b"
+condition = "c"
+title = "t"
+severity = "info"
+patterns = ['p']
+cause = "c"
+remedy = "r"
+source = "s"
+samples = ["p", "pp"]
+near_misses = ["q"]
+"""
+
+
+def test_a_report_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ProfileError, match=r"a\.b\.block: wanted one of allocation, crash, .*, trace"):
+        parse("x.toml", RECORD + 'block = "oops"')
+
+
+@pytest.mark.parametrize("block", ["oom", "trace", ""])
+def test_a_signature_may_be_part_of_a_report(block: str) -> None:
+    (signature,) = parse("x.toml", RECORD + f'block = "{block}"')
+    assert signature.block == block
