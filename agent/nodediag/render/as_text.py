@@ -1,12 +1,9 @@
 """The report for a person: the verdict and why, then what is wrong and what to do, then what could not be seen."""
 
 from collections.abc import Iterator
-from io import StringIO
 from typing import Final
 
 import msgspec
-from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from nodediag.facts.snapshot import Facts
@@ -15,9 +12,8 @@ from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
 from nodediag.model.reason import Code
 from nodediag.model.report import Report
-from nodediag.render.visible import visible
+from nodediag.render.page import Block, indented, page
 
-WIDTH: Final = 80
 _EVIDENCE_SHOWN: Final = 3
 _TEXT_SHOWN: Final = 240
 _PROBLEMS_SHOWN: Final = 10
@@ -39,21 +35,13 @@ _FAMILIES: Final = {
 
 def render(report: Report[Facts], *, colour: bool) -> bytes:
     """Give the report as lines of at most 80 columns."""
-    out = StringIO()
-    console = Console(
-        file=out, width=WIDTH, force_terminal=colour, no_color=not colour, color_system="standard" if colour else None,
-        highlight=False, markup=False, emoji=False, legacy_windows=False,
-    )  # fmt: skip
-    for block in _blocks(report):
-        console.print(block, soft_wrap=False)
-    lines = (line.rstrip() for line in out.getvalue().split("\n"))
-    return ("\n".join(lines).rstrip("\n") + "\n").encode("utf-8", "backslashreplace")
+    return page(_blocks(report), colour=colour)
 
 
-def _blocks(report: Report[Facts]) -> Iterator[Text | Padding]:
+def _blocks(report: Report[Facts]) -> Iterator[Block]:
     yield _first_line(report)
-    yield Padding(Text(visible(_about(report))), (0, 0, 0, 2))
-    yield Padding(Text(visible(_judged(report))), (0, 0, 1, 2))
+    yield indented(_about(report))
+    yield indented(_judged(report), below=1)
     problems = [(check, problem) for check in report.checks for problem in check.problems]
     order = list(Severity)
     for check, problem in sorted(problems, key=lambda pair: order.index(pair[1].severity))[:_PROBLEMS_SHOWN]:
@@ -128,20 +116,20 @@ def _undecided(report: Report[Facts]) -> str:
     return f"Not enough was seen to tell the image ({on_gke} is open)"
 
 
-def _problem(check: CheckResult, problem: Problem) -> Iterator[Text | Padding]:
+def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
     head = Text(problem.severity.value.upper(), style=_SEVERITY_COLOURS[problem.severity])
     head.append(f"  {check.id}", style="bold")
     yield head
-    yield _indented(problem.message)
+    yield indented(problem.message)
     if problem.requirement is not msgspec.UNSET:
         rule = problem.requirement
         row = f", row {rule.document} of the document" if rule.document else ""
-        yield _indented(f"expected: {problem.expected}, by {rule.profile} {rule.key}{row}")
-        yield _indented(f"why: {rule.why}")
+        yield indented(f"expected: {problem.expected}, by {rule.profile} {rule.key}{row}")
+        yield indented(f"why: {rule.why}")
     if problem.remedy:
-        yield _indented(f"do: {problem.remedy}")
+        yield indented(f"do: {problem.remedy}")
     for evidence in problem.evidence[:_EVIDENCE_SHOWN]:
-        yield _indented(_told(evidence), style="dim", by=4)
+        yield indented(_told(evidence), style="dim", by=4)
     yield Text("")
 
 
@@ -157,7 +145,7 @@ def _told(evidence: Evidence) -> str:
             return f"uname: {text[:_TEXT_SHOWN]}"
 
 
-def _unseen(report: Report[Facts]) -> Iterator[Text | Padding]:
+def _unseen(report: Report[Facts]) -> Iterator[Block]:
     """List what could not be seen, what was only not captured together, and the checks that stay open for it."""
     open_checks = [check for check in report.checks if check.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
     spots = report.view.blind_spots
@@ -167,15 +155,15 @@ def _unseen(report: Report[Facts]) -> Iterator[Text | Padding]:
     others = [spot for spot in spots if spot.reason.code is not Code.NOT_CAPTURED]
     for spot in others[:_BLIND_SHOWN]:
         needs = f"; needs {spot.reason.needs}" if spot.reason.needs else ""
-        yield _indented(f"{spot.what}: {spot.reason.detail} ({spot.reason.code.value}){needs}")
+        yield indented(f"{spot.what}: {spot.reason.detail} ({spot.reason.code.value}){needs}")
     if len(others) > _BLIND_SHOWN:
-        yield _indented(f"and {len(others) - _BLIND_SHOWN} more; `--format json` has them")
+        yield indented(f"and {len(others) - _BLIND_SHOWN} more; `--format json` has them")
     lacking = [spot for spot in spots if spot.reason.code is Code.NOT_CAPTURED]
     if lacking:
         needs = ", ".join(dict.fromkeys(spot.reason.needs for spot in lacking if spot.reason.needs))
-        yield _indented(f"not captured: {', '.join(spot.what for spot in lacking)}; would need {needs}")
+        yield indented(f"not captured: {', '.join(spot.what for spot in lacking)}; would need {needs}")
     for (outcome, why), ids in _grouped(open_checks).items():
-        yield _indented(f"so {', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {why}")
+        yield indented(f"so {', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {why}")
     yield Text("")
 
 
@@ -191,10 +179,6 @@ def _closing(report: Report[Facts]) -> str:
     counts = report.counts.outcomes
     said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     return f"{sum(counts.values())} checks: {said}. `nodediag explain ID` tells more of one."
-
-
-def _indented(text: str, style: str = "", by: int = 2) -> Padding:
-    return Padding(Text(visible(text), style=style), (0, 0, 0, by))
 
 
 def _total(check: CheckResult) -> int:

@@ -1,18 +1,15 @@
 """The log part alone, as JSON and for a person."""
 
 from collections.abc import Iterator
-from io import StringIO
 from typing import Final
 
 import msgspec
-from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from nodediag.model.logs import LogFinding, LogResult
+from nodediag.render.page import Block, indented, page
 from nodediag.render.visible import visible
 
-_WIDTH: Final = 80
 _SAMPLES: Final = 1
 _MINUTES: Final = 90
 
@@ -24,15 +21,10 @@ def as_json(result: LogResult) -> bytes:
 
 def as_text(result: LogResult) -> bytes:
     """Give it as lines of at most 80 columns: what was found, then what has no name, then what was lost."""
-    out = StringIO()
-    console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
-    for block in _blocks(result):
-        console.print(block)
-    lines = (line.rstrip() for line in out.getvalue().split("\n"))
-    return ("\n".join(lines).rstrip("\n") + "\n").encode("utf-8", "backslashreplace")
+    return page(_blocks(result), colour=False)
 
 
-def _blocks(result: LogResult) -> Iterator[Text | Padding]:
+def _blocks(result: LogResult) -> Iterator[Block]:
     reached = f", the oldest of {result.reached}" if result.reached else ""
     yield Text(f"{result.entries} entries of {len(result.units)} units{reached}")
     yield Text("")
@@ -41,25 +33,26 @@ def _blocks(result: LogResult) -> Iterator[Text | Padding]:
     if result.shapes:
         yield Text("Errors without a name")
         for shape in result.shapes:
-            yield _indented(f"{shape.count} x {shape.unit}: {shape.shape}")
+            yield indented(f"{shape.count} x {shape.unit}: {shape.shape}")
         yield Text("")
     for loss in result.losses:
         yield Text(visible(f"lost: {loss.what}: {loss.reason.detail}"))
 
 
-def _finding(finding: LogFinding) -> Iterator[Text | Padding]:
+def _finding(finding: LogFinding) -> Iterator[Block]:
     over = "" if finding.active else ", over since"
+    often = "once" if finding.count == 1 else f"{finding.count} times"
     yield Text(visible(f"{finding.severity.value.upper()}  {finding.id}: {finding.title}"))
-    times = f", {finding.first} to {finding.last}" if finding.first else ""
-    yield _indented(f"{finding.count} times in {', '.join(finding.units)}{times}{over}")
+    times = f", {finding.first}" + (f" to {finding.last}" if finding.last != finding.first else "")
+    yield indented(f"{often} in {', '.join(finding.units)}{times if finding.first else ''}{over}")
     for relation in finding.follows:
-        yield _indented(f"{_span(relation.after_ms)} after {relation.id}: {relation.title}")
+        yield indented(f"{_span(relation.after_ms)} after {relation.id}: {relation.title}")
     if finding.subjects:
-        yield _indented(f"about {', '.join(finding.subjects)}")
-    yield _indented(f"cause: {finding.cause}")
-    yield _indented(f"do: {finding.remedy}")
+        yield indented(f"about {', '.join(finding.subjects)}")
+    yield indented(f"cause: {finding.cause}")
+    yield indented(f"do: {finding.remedy}")
     for sample in finding.samples[:_SAMPLES]:
-        yield _indented(sample.text[:240], by=4)
+        yield indented(sample.text[:240], by=4)
     yield Text("")
 
 
@@ -67,7 +60,3 @@ def _span(after_ms: int) -> str:
     """Give a span as a person says it."""
     seconds = round(after_ms / 1000)
     return f"{seconds} s" if seconds < _MINUTES else f"{seconds // 60} min {seconds % 60} s"
-
-
-def _indented(text: str, by: int = 2) -> Padding:
-    return Padding(Text(visible(text)), (0, 0, 0, by))
