@@ -1,5 +1,6 @@
 # Descriptors, procfs and odd names are looked at as the room under test looks at them.
 # ruff: noqa: PTH104, PTH108, PTH110, PTH116, PTH208
+import contextlib
 import os
 import socket
 import stat
@@ -94,8 +95,7 @@ def test_what_is_no_file_ends_with_its_reason(tmp_path: Path, asked: "Asked", na
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "outwards").symlink_to("/etc/passwd")
-    os.chdir(tmp_path)  # a socket's path is short
-    with socket.socket(socket.AF_UNIX) as listening:
+    with contextlib.chdir(tmp_path), socket.socket(socket.AF_UNIX) as listening:  # a socket's path is short
         listening.bind("socket")
         reason = refused(read(asked(tmp_path), f"/{name}"))
     assert (reason.code, said in reason.detail) == (code, True), reason
