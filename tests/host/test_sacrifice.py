@@ -157,6 +157,21 @@ def test_a_source_that_cannot_be_made_fails_each_answer_and_nothing_else() -> No
     source.close()
 
 
+def test_what_is_long_work_is_given_more_time() -> None:
+    class Slow:
+        def __init__(self, hand_over: HandOver) -> None:
+            del hand_over
+
+        def answer(self, ask: Ask) -> Reply:
+            time.sleep(1.5)
+            return Target(place(ask))
+
+    source = Sacrifice(Slow, budget_s=60, patience_s=1)
+    assert code(source.answer(Stat("/a/slow"))) is Code.TIMED_OUT
+    assert isinstance(source.answer(Read("/b/slow", 1 << 26)), Target)
+    source.close()
+
+
 def test_below_a_folder_that_hung_nothing_is_asked_again(scripted: Sacrifice) -> None:
     scripted.answer(Stat("/hung/sleep"))
     for path in ("/hung/other", "/hung/below/other", "/hung"):

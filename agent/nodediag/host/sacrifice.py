@@ -20,11 +20,13 @@ from typing import Final, NoReturn, TypeAlias
 import msgspec
 
 from nodediag.host import own
-from nodediag.host.ask import Ask, Failure, Lock, Reply, place
+from nodediag.host.ask import Ask, Failure, Lock, Processes, Read, Reply, place
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
 
 PATIENCE_S: Final = 2.0
+_LONG: Final = 3  # as much again and again for what is long work on a busy node
+_LONG_READ_BYTES: Final = 16 * 1024 * 1024
 _HEADER_BYTES: Final = 8
 _MOST_REPLY_BYTES: Final = 256 * 1024 * 1024
 _REAPING: Final = (100, 0.001)  # how often, with which pause, a killed child is asked for its end
@@ -79,7 +81,8 @@ class Sacrifice:
             if where == folder or where.startswith(folder + "/"):
                 return _timed_out(where, f"not asked, since {folder} has not answered before")
         # How long to wait for a lock is the caller's to say.
-        left = self._patience_s if isinstance(ask, Lock) else min(self._patience_s, self._until - time.monotonic())
+        patience_s = self._patience_s * (_LONG if _is_long(ask) else 1)
+        left = patience_s if isinstance(ask, Lock) else min(patience_s, self._until - time.monotonic())
         if left <= 0:
             return _timed_out(where, "the time for the whole run was over")
         try:
@@ -242,6 +245,11 @@ def _detach(channel: socket.socket, parent: int) -> None:
     keep = channel.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
+
+
+def _is_long(ask: Ask) -> bool:
+    """Tell a question that takes long without anything being wrong: all processes, a file that may be huge."""
+    return isinstance(ask, Processes) or (isinstance(ask, Read) and ask.cap_bytes >= _LONG_READ_BYTES)
 
 
 def _timed_out(where: str, detail: str) -> Failure:
