@@ -22,10 +22,8 @@ MOUNTS_BAR_S = 2.0
 SIZE_BAR_BYTES = 1024 * 1024
 # What a run needs is asked of a run itself, parent and child, so that the floor cannot grow stale.
 PROBE = """
-import atexit, sys
-from nodediag.host import processes
+import sys
 from nodediag.cli.main import run
-ours = set(sys.modules)
 run(["report", "--no-logs", "--format", "json", "-o", sys.argv[1]])
 tops = {name.partition(".")[0] for name in sys.modules}
 print(*sorted(tops & {"click", "msgspec", "psutil", "re2", "structlog", "yaml", "rich"} | {"psutil"}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from nodediag.cli.options import is_terminal, now, output_option, span
+from nodediag.cli.options import format_option, now, output_option, span, wants_text
 from nodediag.errors import Exit, ParseError, ReadError, UsageError
 from nodediag.host import own, package
 from nodediag.host.host import Host
@@ -46,7 +46,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option("--os", "family", type=click.Choice(("cos", "ubuntu", "other")), help="Whose. Default: the node's.")
 @click.option("--timeout", callback=span, default="60s", show_default=True, metavar="SPAN", help="For the whole run.")
-@click.option("--format", "form", type=click.Choice(("json", "text")), help="Default: text on a terminal, else json.")
+@format_option
 @output_option
 def command(**given: object) -> int:
     """Name the failures that logs tell of. Ends with 1 when a critical one is among them, 3 when none could be read."""
@@ -54,8 +54,7 @@ def command(**given: object) -> int:
     result = _of_node(options) if options.source is None else _of_input(options, options.source)
     from nodediag.render import logs as shown  # noqa: PLC0415 - `--help` need not load it
 
-    to_terminal = options.output == "-" and is_terminal()
-    as_text = (options.form or ("text" if to_terminal else "json")) == "text"
+    as_text = wants_text(options.form, options.output)
     own.write_output(options.output, shown.as_text(result) if as_text else shown.as_json(result))
     return _status(result)
 
@@ -86,11 +85,15 @@ def _of_node(options: _Options) -> "LogResult":
     from nodediag.host.work import in_child  # noqa: PLC0415 - as above
     from nodediag.journal.journal import Query  # noqa: PLC0415 - as above
     from nodediag.logs import collect, units  # noqa: PLC0415 - as above
+    from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - as above
     from nodediag.logs.window import moment  # noqa: PLC0415 - as above
     from nodediag.model.logs import LogResult  # noqa: PLC0415 - as above
+    from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
 
     own.be_gentle()
     signatures = _signatures(options.signatures)
+    if options.signatures is not None:
+        Matcher(merge(signatures))  # a mistake in one's own is told here, not by the child
     end = moment("--until", options.until, now()) if options.until else now()
     boot = _boot(options)
     start = _BEGINNING if boot and not options.since else moment("--since", options.since or "24h", end)
@@ -124,14 +127,10 @@ def _family(host: Host) -> OsFamily:
 
 
 def _signatures(file: str | None) -> dict[str, str]:
-    """Give the texts of this release's signatures, and of one's own, which are held against the rules here and now."""
-    from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - as above
-    from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
-
+    """Give the texts of this release's signatures, and of one's own."""
     texts = package.texts("signatures/data")
     if file is not None:
-        texts |= {file: own.read_text("--signatures", file)}
-        Matcher(merge(texts))
+        texts[file] = own.read_text("--signatures", file)
     return texts
 
 

@@ -12,6 +12,7 @@ import msgspec
 from nodediag.errors import UsageError
 from nodediag.host import own
 
+FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
@@ -88,14 +89,25 @@ def split(values: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def is_terminal() -> bool:
+def format_option(command: Callable[P, int]) -> Callable[P, int]:
+    """Give a verb `--format`."""
+    help_text = "Default: text on a terminal, json otherwise."
+    return click.option("--format", "form", type=click.Choice(FORMATS), help=help_text)(command)
+
+
+def wants_text(form: str | None, output: str) -> bool:
+    """Tell whether the result is for a person: as `--format` says, else where a terminal shows it."""
+    return form == "text" or (form is None and _to_terminal(output))
+
+
+def wants_colour(output: str) -> bool:
+    """Tell whether a terminal shows it in colours, and its user wants them: https://no-color.org, terminfo(5)."""
+    return _to_terminal(output) and not own.environment("NO_COLOR") and own.environment("TERM") != "dumb"
+
+
+def _to_terminal(output: str) -> bool:
     """Tell whether a person reads standard output, which may have been closed before we started."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def wants_colour() -> bool:
-    """Tell whether the terminal shows colours, and its user wants them: https://no-color.org, terminfo(5)."""
-    return not own.environment("NO_COLOR") and own.environment("TERM") != "dumb"
+    return output == "-" and sys.stdout is not None and sys.stdout.isatty()
 
 
 def now() -> datetime:

@@ -1,21 +1,17 @@
 """nodediag report."""
 
-from typing import Final
-
 import click
 
 from nodediag.cli.look import look
-from nodediag.cli.options import collected, is_terminal, node_options, now, output_option, wants_colour
+from nodediag.cli.options import collected, format_option, node_options, now, output_option, wants_colour, wants_text
 from nodediag.errors import Exit
 from nodediag.host import own
 from nodediag.model.outcome import Severity, Verdict
 
-FORMATS: Final = ("json", "text")
-
 
 @click.command("report")
 @node_options
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text on a terminal, json otherwise.")
+@format_option
 @output_option
 @click.option(
     "--fail-on", type=click.Choice(("critical", "warning", "never")), default="critical", show_default=True,
@@ -29,11 +25,10 @@ def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
     """
     options = collected(node)
     report = look(options, now())
-    to_terminal = output == "-" and is_terminal()
-    if (form or ("text" if to_terminal else "json")) == "text":
+    if wants_text(form, output):
         from nodediag.render import as_text  # noqa: PLC0415 - only one renderer is loaded
 
-        data = as_text.render(report, colour=to_terminal and wants_colour())
+        data = as_text.render(report, colour=wants_colour(output))
     else:
         from nodediag.render import as_json  # noqa: PLC0415 - only one renderer is loaded
 

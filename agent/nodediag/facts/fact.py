@@ -1,5 +1,6 @@
 """A fact is known or it is not; when not, it says why. There is no third way: never None, never 0 for "no idea"."""
 
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -68,10 +69,19 @@ def attempt(collector: Collector[T], host: Host, elsewhere: Reason | None) -> Fa
     kind = collector.NAMESPACE
     if kind is not None and elsewhere is not None:
         return Unknown(elsewhere)
-    try:
+
+    def collected() -> T:
         if kind is not None and kind not in {Namespace.MOUNT, Namespace.PID}:
             _must_share(host, kind)
-        return Known(collector.collect(host))
+        return collector.collect(host)
+
+    return settle(collected)
+
+
+def settle(work: Callable[[], T]) -> Fact[T]:
+    """Give what some work comes to as a fact: known, or unknown for the reason it failed."""
+    try:
+        return Known(work())
     except (ReadError, ParseError) as error:
         return Unknown(error.reason)
 

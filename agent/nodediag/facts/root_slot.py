@@ -8,7 +8,7 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.cmdline import Cmdline
-from nodediag.facts.fact import Fact, Known, Unknown, known
+from nodediag.facts.fact import Fact, Unknown, known
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.model.reason import Code, Reason
@@ -56,11 +56,3 @@ def _root_device(partitions: Partitions, mounts: Mounts | None, cmdline: Cmdline
         return listed or partitions.named(verity)
     by_name = partitions.named(root.source.removeprefix(_MAPPER)) if root.source.startswith(_MAPPER) else None
     return by_name or partitions.numbered(root.device) or partitions.named(root.source.removeprefix("/dev/"))
-
-
-def attempt_slot(mounts: Fact[Mounts], partitions: Fact[Partitions], cmdline: Fact[Cmdline]) -> Fact[RootSlot]:
-    """Give it as a fact."""
-    try:
-        return Known(derive(mounts, partitions, cmdline))
-    except ReadError as error:
-        return Unknown(error.reason)

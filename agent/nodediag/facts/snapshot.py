@@ -4,7 +4,6 @@ from typing import TypeVar
 
 import msgspec
 
-from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
     boot as boot_,
     cgroups as cgroups_,
@@ -28,7 +27,7 @@ from nodediag.facts import (
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import Cgroups
 from nodediag.facts.cmdline import Cmdline
-from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt
+from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
 from nodediag.facts.host_view import HostView
 from nodediag.facts.hostname import Hostname
 from nodediag.facts.instance import Instance
@@ -106,7 +105,7 @@ def collect(host: Host) -> Facts:
         instance=attempt(instance_, host, elsewhere),
         mounts=mounts,
         partitions=partitions,
-        root_slot=root_slot_.attempt_slot(mounts, partitions, cmdline),
+        root_slot=settle(lambda: root_slot_.derive(mounts, partitions, cmdline)),
         cgroups=_cgroups(host, mounts),
         kubelet=attempt(kubelet_, host, elsewhere),
         containerd_config=attempt(runtime_, host, elsewhere),
@@ -115,15 +114,14 @@ def collect(host: Host) -> Facts:
 
 
 def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
-    match mounts:
-        case Unknown():
-            return mounts
-        case Known(table):
-            try:
-                return Known(cgroups_.derive(host, table))
-            except (ReadError, ParseError) as error:
-                code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
-                return Unknown(msgspec.structs.replace(error.reason, code=code))
+    if isinstance(mounts, Unknown):
+        return mounts
+    table = mounts.value
+    cgroups = settle(lambda: cgroups_.derive(host, table))
+    if isinstance(cgroups, Known):
+        return cgroups
+    code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
+    return Unknown(msgspec.structs.replace(cgroups.reason, code=code))
 
 
 def _not_captured(fact: Fact[T]) -> bool:

@@ -76,6 +76,7 @@ class Host:
         self._source = source
         self.seen = seen
         self.missed: dict[str, Reason] = {}
+        self._namespaces: NamespaceAnswer | None = None
 
     def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> bytes:
         """Give a regular file's bytes."""
@@ -128,8 +129,10 @@ class Host:
         return self._ask(Uname(), UnameAnswer)
 
     def namespaces(self) -> NamespaceAnswer:
-        """Tell which of our namespaces are those of PID 1."""
-        return self._ask(Namespaces(), NamespaceAnswer)
+        """Tell which of our namespaces are those of PID 1; it stays so, and is asked once."""
+        if self._namespaces is None:
+            self._namespaces = self._ask(Namespaces(), NamespaceAnswer)
+        return self._namespaces
 
     def lock(self, path: str) -> bool:
         """Try once for the lock of this node; false where another diagnosis holds it."""

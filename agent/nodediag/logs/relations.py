@@ -7,7 +7,6 @@ from nodediag.logs.tally import Tally
 from nodediag.logs.times import said
 from nodediag.model.logs import LogRelation
 
-CONTEXT: Final = "context."
 _SOON_US: Final = 300_000_000
 _MOST: Final = 3
 

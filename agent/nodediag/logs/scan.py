@@ -16,7 +16,7 @@ from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.levels import level, timeless
 from nodediag.logs.losses import losses
 from nodediag.logs.matcher import Matcher
-from nodediag.logs.relations import CONTEXT, follows
+from nodediag.logs.relations import follows
 from nodediag.logs.shapes import shape
 from nodediag.logs.tally import MOST_SUBJECTS, Kept, Tally
 from nodediag.logs.times import said as time_said
@@ -71,7 +71,7 @@ class Scan:
         for unit in sorted(query.units, key=lambda unit: unit != SYSTEMD):
             self._unit(journal, unit, query)
         tallies = [tally for tally in self._tallies.values() if tally.count]
-        context = sorted((t for t in tallies if t.signature.id.startswith(CONTEXT)), key=lambda tally: tally.first)
+        context = sorted((t for t in tallies if t.signature.is_context), key=lambda tally: tally.first)
         boot = self._boot(journal, self._newest) if any(t.signature.ends_with_boot for t in tallies) else ""
         findings = [self._finding(journal, t, context, boot) for t in tallies if t not in context]
         findings.sort(key=lambda finding: (list(Severity).index(finding.severity), -finding.count, finding.id))

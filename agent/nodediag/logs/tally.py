@@ -84,10 +84,10 @@ class Tally:
         self._window = _Window(signature.minimum, self._span_us)
         self._by_program: dict[str, _Window] = {}
         self._told: set[int] = set()
-        self.moments: deque[int] = deque(maxlen=_MOST_MOMENTS if signature.id.startswith("context.") else 0)
+        self.moments: deque[int] = deque(maxlen=_MOST_MOMENTS if signature.is_context else 0)
         self.reached = False  # whether it occurred as often as makes it a fault
         self._by_subject = any("(?P<" in pattern for pattern in signature.cleared_by)
-        special = signature.loses or signature.reset_by_planned_stop or signature.id.startswith("context.")
+        special = signature.loses or signature.reset_by_planned_stop or signature.is_context
         self._plain = not (special or self._by_subject)
 
     def add(self, unit: str, entry: Entry, matcher: Matcher) -> None:

@@ -41,6 +41,11 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     near_misses: tuple[str, ...]
     file: str = ""  # set when it is loaded
 
+    @property
+    def is_context(self) -> bool:
+        """Whether it tells of no failure, but of what may explain others: a drain, a maintenance event."""
+        return self.id.startswith("context.")
+
 
 class SignatureFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file of signatures."""
