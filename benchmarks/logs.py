@@ -18,7 +18,6 @@ from nodediag.journal.journal import Query
 from nodediag.journal.native import NativeJournal
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.scan import Scan
-from nodediag.model.image import OsFamily
 from nodediag.signatures.load import merge
 
 REMOTE = "/lib/systemd/systemd-journal-remote"
@@ -95,7 +94,7 @@ def fetched(root: str) -> float:
 def scanned(root: str, matcher: Matcher) -> float:
     """Give entries a second of reading, levels and matching."""
     start = time.perf_counter()
-    result = Scan(matcher, OsFamily.OTHER).run(NativeJournal(journal_files.find(root)), QUERY)
+    result = Scan(matcher).run(NativeJournal(journal_files.find(root)), QUERY).result
     return result.entries / (time.perf_counter() - start)
 
 

@@ -1,6 +1,6 @@
 """The spine: node in, report out. Read this first.
 
-root -> facts -> image -> profile -> checks -> report. Each step hands a frozen value to the next; nothing calls back.
+root -> facts -> image -> logs -> profile -> checks -> report. Each step hands a frozen value on; nothing calls back.
 """
 
 import time
@@ -15,15 +15,18 @@ from nodediag import __version__
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.errors import ProfileError, UsageError
-from nodediag.facts.fact import Known, known
+from nodediag.facts.fact import Fact, Known, Unknown, known
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.host import Host
 from nodediag.images.choose import choose
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
+from nodediag.logs.node import Logs
+from nodediag.model.image import Image
+from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
 from nodediag.model.reason import BlindSpot, Reason
-from nodediag.model.report import Counts, Departure, ProfileUsed, Report, Scope, Tool, View
+from nodediag.model.report import Counts, Departure, Origin, ProfileUsed, Report, Scope, Tool, View
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue
 from nodediag.profiles.profile import Profile
@@ -33,23 +36,22 @@ MOST_BLIND_SPOTS = 200
 T = TypeVar("T")
 
 
-def diagnose(
-    host: Host, catalogue: Catalogue, request: Request, now: datetime, profile_name: str | None = None
-) -> Report[Facts]:
+def diagnose(host: Host, journal: Logs, catalogue: Catalogue, request: Request, now: datetime) -> Report[Facts]:
     """Diagnose a node; raises UsageError and ProfileError only, whatever the node is like."""
     clock = _Clock()
-    observed_at = host.seen.observed_at or now
     facts = clock.time("facts", lambda: collect(host))
     image = identify(facts)
-    facts = msgspec.structs.replace(facts, image=Known(image))
-    profile = catalogue.get(profile_name) if profile_name else choose(image, catalogue)
+    logs = clock.time("logs", lambda: _logs(journal, facts, image))
+    observed_at = host.seen.observed_at or (logs.until if host.seen.origin is Origin.TREE and logs.reader else now)
+    facts = msgspec.structs.replace(facts, image=Known(image), logs=_log_fact(logs))
+    profile = catalogue.get(request.profile) if request.profile else choose(image, catalogue)
     results = clock.time("checks", lambda: tuple(run(check, facts, profile, request) for check in CHECKS))
     verdict, because = judge(results, profile)
     blind = _blind_spots(host, facts)
     return Report(
         observed_at=observed_at,
         generated_at=now,
-        tool=Tool(version=__version__, data_digest=catalogue.digest[:16]),
+        tool=Tool(version=__version__, data_digest=catalogue.digest),
         verdict=verdict,
         verdict_because=because,
         scope=Scope.FULL if all(request.selects(check.id) for check in CHECKS) else Scope.PARTIAL,
@@ -64,6 +66,7 @@ def diagnose(
         node=describe(facts, image),
         profile=_used(profile) if profile.fits else msgspec.UNSET,
         checks=results,
+        logs=logs,
         facts=facts,
         duration_ms=clock.durations_ms,
     )
@@ -91,7 +94,7 @@ def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, 
 def check_selection(request: Request) -> None:
     """Refuse names that select no check; raises UsageError."""
     for entry in (*request.only, *request.skip):
-        if not any(Request(logs=True, only=(entry,)).selects(check.id) for check in CHECKS):
+        if not any(Request(only=(entry,)).selects(check.id) for check in CHECKS):
             groups = sorted({check.id.partition(".")[0] for check in CHECKS})
             raise UsageError(
                 f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}"
@@ -107,6 +110,19 @@ def check_profile(profile: Profile, file: str) -> None:
                 raise ProfileError(
                     file, key, f"found {name!r}, wanted the id of a check as `nodediag explain` lists it"
                 )
+
+
+def _logs(journal: Logs, facts: Facts, image: Image) -> LogResult:
+    """Wait for what the journal tells; one that is a container's own is not the node's."""
+    logs = journal.judged(image.os_family)
+    view = known(facts.host_view)
+    if view is None or view.elsewhere is None:
+        return logs
+    return LogResult.unread(logs.since, logs.until, (BlindSpot(what="the journal", reason=view.elsewhere),))
+
+
+def _log_fact(logs: LogResult) -> Fact[LogResult]:
+    return Known(logs) if logs.reader else Unknown(logs.losses[-1].reason)
 
 
 class _Clock:

@@ -1,5 +1,6 @@
 """Facts made by hand: those of a healthy node with cos_containerd, of which a test replaces what it is about."""
 
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -18,6 +19,7 @@ from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Line
 from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
 from nodediag.model.image import Answer, Image, ImageType, OsFamily, RuntimeName
+from nodediag.model.logs import LogFile, LogResult
 from nodediag.model.reason import Code, Reason
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.profiles.profile import Profile
@@ -60,6 +62,12 @@ KUBELET: Final = Kubelet(
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
     image_type=ImageType.COS_CONTAINERD,
+)  # fmt: skip
+QUIET: Final = LogResult(
+    reader="libsystemd", since=datetime(2026, 11, 20, tzinfo=UTC), until=datetime(2026, 11, 21, tzinfo=UTC),
+    reached="2026-11-20T00:00:01Z", entries=1000, files=(LogFile(path="/var/log/journal/a/system.journal", entries=9000,
+    first="2026-11-01T00:00:00Z", last="2026-11-21T00:00:00Z", state="online"),), units={}, context=(), signatures=(),
+    shapes=(), losses=(),
 )  # fmt: skip
 WHY: Final = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs="/the/file")
 MISSING: Final = Unknown(WHY)
@@ -112,6 +120,7 @@ def healthy(table: Table) -> Healthy:
         root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
+        logs=Known(QUIET),
         image=Known(IMAGE),
     )
 

@@ -13,17 +13,37 @@ from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import JournalEvidence
 from nodediag.model.image import Contradiction, Image, ImageType, RuntimeName
-from nodediag.model.outcome import CheckResult, Outcome
-from nodediag.model.reason import Code, Reason
+from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample
+from nodediag.model.outcome import CheckResult, Outcome, Severity
+from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import Profile
 
 MISSING_NEEDS: Final = "/the/file"
 STOPPED: Final = Kubelet(running=False, state_folder=True)
-LOGS: Final = {"logs.readable", "logs.critical", "logs.warning"}
-NEVER_FAILS: Final = {"image.identified", "runtime.identified", *LOGS}  # what they miss is unknown
+LOGS: Final = {"logs.readable", "logs.critical", "logs.warning", "logs.crashes", "logs.complete"}
+NEVER_FAILS: Final = {"image.identified", "runtime.identified", "logs.readable"}  # what they miss is unknown
 ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *LOGS}
+
+
+WITHOUT_RULE: Final = {"logs.crashes", "logs.complete"}  # no profile asks for them
+SAMPLE: Final = LogSample(time="2026-11-20T10:00:00Z", unit="kubelet.service", cursor="s=1;i=2", text="PLEG")
+FINDING: Final = LogFinding(
+    id="kubelet.pleg-unhealthy", condition="pleg-unhealthy", title="PLEG", severity=Severity.CRITICAL, count=3,
+    first="2026-11-20T10:00:00Z", last="2026-11-20T11:00:00Z", active=True, subjects=("pod=a",),
+    units=("kubelet.service",), samples=(SAMPLE,), cause="the runtime hangs", remedy="look", source="pleg/generic.go",
+    follows=(LogRelation(id="context.drain", title="A drain", time="2026-11-20T09:59:00Z", after_ms=60_000),),
+)  # fmt: skip
+MILD: Final = msgspec.structs.replace(FINDING, id="kubelet.mild", severity=Severity.WARNING, follows=(), count=1)
+HARMLESS: Final = msgspec.structs.replace(FINDING, id="kubelet.harmless", severity=Severity.INFO)
+CRASH: Final = AbruptEnd(boot="b" * 32, last="2026-11-20T10:00:00Z", lines=(SAMPLE,))
+FILE: Final = "/var/log/journal/a/system.journal"
+DAMAGE: Final = BlindSpot(what=FILE, reason=Reason(code=Code.UNPARSABLE, detail=f"{FILE}: damaged"))
+SUPPRESSED: Final = BlindSpot(
+    what="the journal of kubelet.service", reason=Reason(code=Code.NOT_CAPTURED, detail="dropped: 7 messages")
+)
 
 
 class Make(Protocol):
@@ -38,6 +58,12 @@ def image_with(facts: Facts, **fields: object) -> Known[Image]:
     image = known(facts.image)
     assert image is not None
     return Known(msgspec.structs.replace(image, **fields))
+
+
+def logs_with(facts: Facts, **fields: object) -> Known[LogResult]:
+    logs = known(facts.logs)
+    assert logs is not None
+    return Known(msgspec.structs.replace(logs, **fields))
 
 
 def judged(one: str, facts: Facts, profile: Profile) -> CheckResult:
@@ -69,6 +95,10 @@ def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
         "partitions.root-slot": healthy(root_slot=Known(RootSlot(device="dm-0", partitions=astray))),
         "cgroups.version": healthy(cgroups=Known(legacy)),
         "kubelet.running": healthy(kubelet=Known(STOPPED)),
+        "logs.critical": healthy(logs=logs_with(whole, signatures=(FINDING,))),
+        "logs.warning": healthy(logs=logs_with(whole, signatures=(HARMLESS, MILD))),
+        "logs.crashes": healthy(logs=logs_with(whole, abrupt_ends=(CRASH,))),
+        "logs.complete": healthy(logs=logs_with(whole, losses=(DAMAGE, SUPPRESSED))),
     }
 
 
@@ -79,13 +109,13 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
     unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short})
     blind = healthy(
         mounts=missing, kubelet=missing, image=unsure, partitions=missing, root_slot=missing, cmdline=missing,
-        cgroups=missing,
+        cgroups=missing, logs=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=blind.os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
 
 
-@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in LOGS])
+@pytest.mark.parametrize("one", [check.id for check in CHECKS])
 def test_a_healthy_node_passes(one: str, healthy: Make, profile: Profile) -> None:
     result = judged(one, healthy(), profile)
     assert (result.outcome, result.problems, result.reason) == (Outcome.PASSED, (), msgspec.UNSET)
@@ -103,8 +133,10 @@ def test_a_fault_is_told_with_all_that_belongs_to_it(one: str, failing: dict[str
         assert problem.remedy
         assert problem.evidence
         assert problem.subject.name
+        if one in WITHOUT_RULE:
+            continue
         assert problem.requirement
-        assert problem.requirement.profile == "cos_containerd"
+        assert problem.requirement.profile == ("signatures" if one in LOGS else "cos_containerd")
         assert problem.requirement.key
         assert problem.requirement.why
         assert problem.requirement.source
@@ -122,7 +154,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
     assert result.outcome is Outcome.UNKNOWN
     assert result.reason
     assert result.reason.detail
-    assert result.reason.needs or one in LOGS
+    assert result.reason.needs
     assert result.problems == ()
 
 
@@ -167,3 +199,50 @@ def test_a_path_whose_mount_is_missing_above_a_root_that_is_meant_to_be_read_onl
     (problem,) = judged("mounts.writable", healthy(mounts=table(without=("/etc",))), profile).problems
     assert problem.message == "/etc is read-only (it lies on /); it must be writable"
     assert problem.remedy == profile.paths["/etc"].remedy
+
+
+def test_a_failure_that_is_over_is_no_problem(healthy: Make, profile: Profile) -> None:
+    over = msgspec.structs.replace(FINDING, active=False)
+    result = judged("logs.critical", healthy(logs=logs_with(healthy(), signatures=(over,))), profile)
+    assert result.outcome is Outcome.PASSED
+
+
+def test_a_log_problem_says_what_it_followed_and_how_its_entries_are_found_again(
+    healthy: Make, profile: Profile
+) -> None:
+    (problem,) = judged("logs.critical", healthy(logs=logs_with(healthy(), signatures=(FINDING,))), profile).problems
+    assert "1 min after: A drain" in problem.message
+    assert problem.subject.name == FINDING.id
+    (evidence,) = problem.evidence
+    assert isinstance(evidence, JournalEvidence)
+    assert (evidence.cursor, evidence.unit) == (SAMPLE.cursor, SAMPLE.unit)
+    assert problem.values["condition"] == "pleg-unhealthy"
+
+
+@pytest.mark.parametrize("one", ["logs.critical", "logs.warning", "logs.crashes"])
+def test_a_journal_that_we_did_not_read_to_its_end_is_not_known_to_be_quiet(
+    one: str, healthy: Make, profile: Profile
+) -> None:
+    late = BlindSpot(what="kubelet.service", reason=Reason(code=Code.TIMED_OUT, detail="the time was over"))
+    assert judged(one, healthy(logs=logs_with(healthy(), losses=(late,))), profile).outcome is Outcome.UNKNOWN
+
+
+def test_a_failure_found_before_the_time_was_over_is_told_with_what_is_missing(healthy: Make, profile: Profile) -> None:
+    late = BlindSpot(what="kubelet.service", reason=Reason(code=Code.TIMED_OUT, detail="the time was over"))
+    logs = logs_with(healthy(), losses=(late,), signatures=(FINDING,))
+    result = judged("logs.critical", healthy(logs=logs), profile)
+    assert (result.outcome, len(result.problems)) == (Outcome.FAILED, 1)
+    assert result.reason
+    assert result.reason.code is Code.TIMED_OUT
+
+
+def test_a_journal_without_an_entry_is_not_readable(healthy: Make, profile: Profile) -> None:
+    assert judged("logs.readable", healthy(logs=logs_with(healthy(), entries=0)), profile).outcome is Outcome.UNKNOWN
+
+
+def test_lines_that_journald_dropped_are_told_and_damage_asks_for_action(
+    profile: Profile, failing: dict[str, Facts]
+) -> None:
+    result = judged("logs.complete", failing["logs.complete"], profile)
+    severities = {problem.subject.name: problem.severity for problem in result.problems}
+    assert severities == {FILE: Severity.WARNING, "the journal of kubelet.service": Severity.INFO}

@@ -38,7 +38,7 @@ NODE: dict[str, str] = {
     "/sys/class/block/dm-0/slaves/sda3/uevent": "",
 }
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
-NAMES = tuple(name for name in Facts.__struct_fields__ if name != "image")
+NAMES = tuple(name for name in Facts.__struct_fields__ if name not in {"image", "logs"})
 
 
 def fact(facts: Facts, name: str) -> Fact[object]:
@@ -54,7 +54,7 @@ def codes(facts: Facts) -> dict[str, Code]:
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     found = facts(host({**NODE}, processes=(Process(9, 1, "kubelet", ("kubelet",)),), uname=UNAME))
     assert codes(found) == {}
-    assert [spot.what for spot in found.blind_spots()] == ["image"]
+    assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
     assert need(found.cgroups).version == 2
 
@@ -65,7 +65,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
         ("os_release", "lsb_release", "cmdline", "machine", "boot", "mounts", "partitions", "root_slot", "cgroups"),
         Code.ABSENT,
     )
-    assert [spot.what for spot in found.blind_spots()] == ["image"]
+    assert found.blind_spots() == ()
     assert not need(found.containerd_config).present
     assert not need(found.packages).manager
     assert need(found.host_view).node is Answer.UNKNOWN
@@ -75,7 +75,7 @@ def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHo
     found = facts(host({}, missing=Code.NOT_CAPTURED))
     unknown = [name for name in NAMES if name not in {"host_view", "kubelet"}]  # the host of tests lists no processes
     assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED)
-    assert {spot.what for spot in found.blind_spots()} == {*unknown, "image"}
+    assert {spot.what for spot in found.blind_spots()} == set(unknown)
 
 
 def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost", facts: "MakeFacts") -> None:

@@ -87,7 +87,7 @@ def recorded(tmp_path: Path) -> Path:
         recorder.answer(ask)
     folder = tmp_path / "recording"
     folder.mkdir()
-    recorder.save(str(folder), HEAD)
+    recorder.save(str(folder), HEAD, {})
     return folder
 
 
@@ -131,7 +131,7 @@ def test_secrets_are_masked_before_they_are_kept(tmp_path: Path) -> None:
     recorder = Recorder(RedactingSource(Table(told)))
     for ask in told:
         recorder.answer(ask)
-    recorder.save(str(tmp_path), HEAD)
+    recorder.save(str(tmp_path), HEAD, {})
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert secret.encode() not in kept
     assert b"--v=2" in kept
@@ -141,7 +141,7 @@ def test_what_cannot_be_written_is_an_output_error(recorded: Path) -> None:
     recorder = Recorder(Table(TOLD))
     recorder.answer(Uname())
     with pytest.raises(OutputError, match="File exists"):
-        recorder.save(str(recorded), HEAD)
+        recorder.save(str(recorded), HEAD, {})
 
 
 @pytest.mark.parametrize(

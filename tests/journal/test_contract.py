@@ -180,3 +180,28 @@ def test_files_that_were_rotated_away_stand_with_the_others(write: Write, read: 
     file.rename(file.with_name("system@0001.journal"))
     write([{"_SYSTEMD_UNIT": "a.service", "MESSAGE": "new", "__REALTIME_TIMESTAMP": str(START + 9_000_000)}])
     assert messages(read(root), "a.service") == [b"old", b"new"]
+
+
+def test_the_last_entries_of_a_boot_are_given_whoever_logged_them(write: Write, read: Reader) -> None:
+    first, second = "d" * 32, "c" * 32
+    journal = read(
+        write(
+            [
+                {"_SYSTEMD_UNIT": "a.service", "MESSAGE": "one", "_BOOT_ID": first},
+                {"_TRANSPORT": "kernel", "MESSAGE": "two", "PRIORITY": "3", "_BOOT_ID": first},
+                {"SYSLOG_IDENTIFIER": "sshd", "MESSAGE": "three", "_BOOT_ID": first},
+                {"MESSAGE": "four", "_BOOT_ID": first},
+                {"_SYSTEMD_UNIT": "a.service", "MESSAGE": "five", "_BOOT_ID": second, "__MONOTONIC_TIMESTAMP": "1"},
+            ]
+        )
+    )
+    ending = journal.ending(first, 3)
+    assert [(unit, entry.message) for unit, entry in ending] == [
+        ("kernel", b"two"),
+        ("sshd", b"three"),
+        ("unknown", b"four"),
+    ]
+    assert (ending[0][1].priority, ending[0][1].time_us) == (3, START + 1_000_000)
+    assert len({entry.cursor for _, entry in ending} - {""}) == 3
+    assert [entry.message for _, entry in journal.ending(second, 3)] == [b"five"]
+    assert journal.ending("e" * 32, 3) == []

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.host import journal_files
-from nodediag.host.work import in_child
+from nodediag.host.work import Work
 from nodediag.journal.journal import MOST_MESSAGE_BYTES, Query
 from nodediag.journal.native import NativeJournal
 from nodediag.model.reason import Code
@@ -74,6 +75,14 @@ def test_what_is_no_journal_is_named_and_the_others_are_read(write: Write) -> No
     assert len(spots) == 4
 
 
+def result(work: Callable[[], bytes]) -> bytes:
+    begun = Work("the journal", work, budget_s=20)
+    try:
+        return begun.result()
+    finally:
+        begun.close()
+
+
 @pytest.mark.parametrize("offset", [40, 160, 5000, 20_000])
 def test_flipped_bits_crash_nothing(write: Write, offset: int) -> None:
     root = write(many(200))
@@ -82,7 +91,7 @@ def test_flipped_bits_crash_nothing(write: Write, offset: int) -> None:
     for place in range(offset, offset + 64):
         data[place] ^= 0xFF
     file.write_bytes(data)
-    packed = in_child("the journal", lambda: json.dumps(read(root)).encode(), budget_s=20)
+    packed = result(lambda: json.dumps(read(root)).encode())
     assert json.loads(packed)[0] <= 200
 
 
@@ -92,7 +101,7 @@ def test_a_reader_that_is_killed_as_by_a_file_cut_under_it_is_a_reason() -> None
         return b""
 
     with pytest.raises(ReadError) as caught:
-        in_child("the journal", cut, budget_s=10)
+        result(cut)
     assert caught.value.reason.code is Code.CRASHED
 
 

@@ -17,6 +17,9 @@ from nodediag.cli.schema import text as schema
 from nodediag.diagnose import diagnose
 from nodediag.facts.snapshot import Facts
 from nodediag.host.origin import open_host
+from nodediag.host.package import texts
+from nodediag.logs.node import ReadLogs
+from nodediag.logs.window import Window
 from nodediag.model.report import Report, Tool
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
@@ -34,7 +37,11 @@ def report_of(node: Path, now: datetime) -> Report[Facts]:
     """Diagnose a folder; what differs between machines, releases and runs is made the same."""
     opened = open_host(str(node / "root"), budget_s=30)
     try:
-        report = diagnose(opened.host, Catalogue(builtin()), Request(), now)
+        logs = ReadLogs(
+            opened.folder, texts("signatures/data"), Window(now=now, since="24h"), budget_s=30, captured=True
+        )
+        report = diagnose(opened.host, logs, Catalogue(builtin()), Request(), now)
+        logs.close()
     finally:
         opened.close()
     profile = msgspec.structs.replace(report.profile, digest="") if report.profile else report.profile

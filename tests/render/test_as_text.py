@@ -6,6 +6,8 @@ import pytest
 from nodediag.diagnose import diagnose
 from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Host
+from nodediag.logs.node import not_asked
+from nodediag.logs.window import Window
 from nodediag.model.report import Report
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
@@ -29,7 +31,7 @@ class MakeHost(Protocol):
 @pytest.fixture
 def report(host: MakeHost, now: datetime) -> Report[Facts]:
     node = host({"/etc/os-release": OS_RELEASE, "/proc/1/mountinfo": MOUNTINFO})
-    return diagnose(node, Catalogue(builtin()), Request(only=("mounts.unexpected",)), now)
+    return diagnose(node, not_asked(Window(now=now)), Catalogue(builtin()), Request(only=("mounts.unexpected",)), now)
 
 
 def test_the_first_word_is_the_verdict(report: Report[Facts]) -> None:
@@ -51,7 +53,9 @@ def test_control_characters_of_the_node_never_reach_the_terminal(report: Report[
 
 def test_a_number_that_a_system_does_not_have_is_not_printed(host: MakeHost, now: datetime) -> None:
     release = 'NAME="Chrome OS"\nPRETTY_NAME="Chrome OS"\nID=chromeos\nBUILD_ID=15474.84.0\n'
-    seen = diagnose(host({"/etc/os-release": release}), Catalogue(builtin()), Request(), now)
+    seen = diagnose(
+        host({"/etc/os-release": release}), not_asked(Window(now=now)), Catalogue(builtin()), Request(), now
+    )
     assert "Chrome OS (15474.84.0)" in as_text.render(seen, colour=False).decode()
 
 

@@ -5,7 +5,8 @@ near miss, after which the finding is gone or another. README.md has the keys.
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,17 +19,27 @@ from nodediag.errors import ReadError
 from nodediag.facts.snapshot import Facts
 from nodediag.host.ask import Ask, Content, Failure, List, Names, Process, Read, Reply, UnameAnswer
 from nodediag.host.host import Host, Seen
+from nodediag.host.package import texts
 from nodediag.host.tree import TreeSource, parse_uname
+from nodediag.journal.saved import SavedJournal
+from nodediag.logs.collect import scan
+from nodediag.logs.matcher import Matcher
+from nodediag.logs.node import Logs, not_asked
+from nodediag.logs.window import Window
+from nodediag.model.image import OsFamily
+from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
+from nodediag.signatures.load import merge
 
 HERE: Final = Path(__file__).parent
 STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
 CATALOGUE: Final = Catalogue(builtin())
 KUBELET_PID: Final = 1234
+BOOT_ID_LENGTH: Final = 32
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
 _ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
@@ -52,6 +63,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     processes: dict[str, str] = {}
     kubelet: list[str] | None = None
     flags: dict[str, str] = {}
+    journal: list[str] | None = None
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,6 +161,7 @@ def laid(under: Node, over: Node) -> Node:
         block={name: row for name, row in under.block.items() if name not in over.remove} | over.block,
         processes=processes,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
+        journal=under.journal if over.journal is None else over.journal,
     )
 
 
@@ -267,6 +280,46 @@ def made(node: Node, make: MakeHost) -> Host:
     return make(files, processes=processes, uname=uname if isinstance(uname, UnameAnswer) else None)
 
 
+class ToldLogs:
+    """The journal of a story, judged by the release's signatures."""
+
+    def __init__(self, lines: list[str], now: datetime) -> None:
+        before = f"{(now - timedelta(hours=25)).isoformat()} init.scope the journal goes back further than is asked"
+        text = b"\n".join(map(entry, (before, *lines)))
+        journal = SavedJournal(iter([text]), "the story")
+        self._scanned = scan(journal, matcher(), Window(now=now, since="24h").query(journal.units()))
+
+    def judged(self, family: OsFamily) -> LogResult:
+        return self._scanned.judged(family)
+
+    def close(self) -> None:
+        pass
+
+
+def entry(line: str) -> bytes:
+    """Make `TIME UNIT MESSAGE` a line as journalctl prints it; `UNIT@B` is of the boot B."""
+    time, unit, message = line.split(" ", 2)
+    unit, _, boot = unit.partition("@")
+    at = datetime.fromisoformat(time)
+    record = {
+        "__REALTIME_TIMESTAMP": str(int(at.timestamp() * 1_000_000)),
+        "_BOOT_ID": (boot or "a") * BOOT_ID_LENGTH,
+        "MESSAGE": message,
+        "PRIORITY": "6",
+        **({"_TRANSPORT": "kernel"} if unit == "kernel" else {"_SYSTEMD_UNIT": unit}),
+    }
+    return msgspec.json.encode(record)
+
+
+@cache
+def matcher() -> Matcher:
+    return Matcher(merge(texts("signatures/data")))
+
+
+def told(lines: list[str] | None, now: datetime) -> Logs:
+    return not_asked(Window(now=now)) if lines is None else ToldLogs(lines, now)
+
+
 def field(report: Report[Facts], place: str) -> str:
     value: object = report.node
     for name in place.split("."):
@@ -323,7 +376,8 @@ def test_a_story_and_its_twins_are_told_apart(path: Path, host: MakeHost, now: d
     below = resolved(story.node)
     cases = [Case(story.story, story.expect, below), *(Case(t.story, t.expect, twin_of(below, t)) for t in story.twin)]
     for case in cases:
-        report = diagnose(made(case.node, host), CATALOGUE, Request(), now)
+        logs = told(case.node.journal, now)
+        report = diagnose(made(case.node, host), logs, CATALOGUE, Request(logs=case.node.journal is not None), now)
         assert differences(said(report, case.expect), wanted(case.expect)) == [], case.story
 
 

@@ -1,6 +1,5 @@
 """A check: a pure function of facts and profile that yields problems, and the runner that turns it into an outcome."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -9,6 +8,7 @@ import msgspec
 from nodediag.errors import NodediagError
 from nodediag.facts.fact import NotKnownError
 from nodediag.facts.snapshot import Facts
+from nodediag.model.digest import digest
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Requirement
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
@@ -16,7 +16,6 @@ from nodediag.profiles.profile import PathRule, Profile
 
 MOST_PROBLEMS: Final = 50
 MOST_EVIDENCE: Final = 10
-_DIGEST_LENGTH: Final = 16
 _UNSELECTED: Final = "this run did not select it (--only, --skip, or no logs)"
 
 Judge = Callable[[Facts, Profile], Iterator[Problem]]
@@ -77,7 +76,7 @@ def requirement(profile: Profile, key: str, rule: PathRule) -> Requirement:
 def fingerprint(check_id: str, problem: Problem) -> str:
     """Name a problem so that it is the same in every run: by its check and its subject."""
     text = f"{check_id}\0{problem.subject.kind}\0{problem.subject.name}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+    return digest(text.encode("utf-8", "surrogatepass"))
 
 
 def _finished(problem: Problem, one: Check, profile: Profile) -> Problem:

@@ -6,11 +6,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from nodediag.cli.log_options import logs_of
 from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
 from nodediag.host import own
 from nodediag.host.host import Host
 from nodediag.host.origin import Opened, open_host
+from nodediag.logs.node import LOGS, Logs, encoded, not_asked
 from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
 
@@ -36,22 +40,38 @@ def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
 
 
 def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["Facts"]:
-    from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the child was made
+    if opened.host.seen.origin in _RUNNING:
+        _wait_for_turn(opened.host, options.timeout)
+    signatures = options.texts()
+    logs = (
+        not_asked(options.window(now))
+        if options.no_logs
+        else logs_of(opened, options, signatures, now, options.timeout)
+    )
+    try:
+        return _judged(opened, logs, signatures, options, now)
+    finally:
+        logs.close()
+
+
+def _judged(
+    opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime
+) -> Report["Facts"]:
+    from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
     from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
-    request = Request(only=options.only, skip=options.skip)
+    request = Request(logs=not options.no_logs, only=options.only, skip=options.skip)
     check_selection(request)
-    catalogue, profile = _catalogue(options)
+    catalogue, profile = _catalogue(options, signatures)
+    request = msgspec.structs.replace(request, profile=profile)
     recorder = opened.record() if options.record is not None else None
     host = opened.host
-    if host.seen.origin in _RUNNING:
-        _wait_for_turn(host, options.timeout)
-    report = diagnose(host, catalogue, request, now, profile)
+    report = diagnose(host, logs, catalogue, request, now)
     if options.record is not None and recorder is not None:
         head = Head(
             version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
         )
-        recorder.save(options.record, head)
+        recorder.save(options.record, head, {} if options.no_logs else {LOGS: encoded(report.logs)})
     if options.verbose:
         _log(report)
     return report
@@ -75,7 +95,7 @@ def _log(report: Report["Facts"]) -> None:
         )
 
 
-def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
+def _catalogue(options: NodeOptions, signatures: dict[str, str]) -> tuple["Catalogue", str]:
     """Read the profiles of this release, those of --data over them, and one that --profile names as a file."""
     from nodediag.diagnose import check_profile  # noqa: PLC0415 - after the child was made
     from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - as above
@@ -85,9 +105,9 @@ def _catalogue(options: NodeOptions) -> tuple["Catalogue", str | None]:
         if not own.is_folder(options.data):
             raise UsageError(f"--data {options.data}: there is no such folder")
         texts |= own.texts_in("--data", f"{options.data}/profiles", ".toml")
-    catalogue = Catalogue(texts)
+    catalogue = Catalogue(texts, signatures)
     if options.profile is None or options.profile in catalogue.names():
-        return catalogue, options.profile
+        return catalogue, options.profile or ""
     if "/" not in options.profile and not options.profile.endswith(".toml"):
         return catalogue, options.profile  # diagnose says which names there are
     name = catalogue.add(options.profile, own.read_text("--profile", options.profile))

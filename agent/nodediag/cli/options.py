@@ -9,6 +9,7 @@ from typing import Final, ParamSpec
 import click
 import msgspec
 
+from nodediag.cli.log_options import LogOptions, log_options
 from nodediag.errors import UsageError
 from nodediag.host import own
 
@@ -28,13 +29,12 @@ def span(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
+class NodeOptions(LogOptions, frozen=True, kw_only=True):
     """Which node is looked at, for how long, and what it is held against."""
 
     root: str | None
     timeout: float  # seconds
     profile: str | None
-    data: str | None
     record: str | None
     only: tuple[str, ...]
     skip: tuple[str, ...]
@@ -45,7 +45,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
 _NODE: Final = (
     click.option("--root", metavar="PATH", help="The node's root: a folder, or a recording. Default: found by itself."),
     click.option("--profile", metavar="NAME|FILE", help="Judge by this profile instead of the one that fits."),
-    click.option("--data", metavar="DIR", help="Profiles newer than this release, in DIR/profiles/*.toml."),
     click.option(
         "--timeout",
         callback=span,
@@ -58,12 +57,13 @@ _NODE: Final = (
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
     click.option("-v", "--verbose", is_flag=True, help="Log to standard error what the run did."),
-    click.option("--no-logs", is_flag=True, help="Do not read the journal (no release reads it yet)."),
+    click.option("--no-logs", is_flag=True, help="Do not read the journal."),
 )
 
 
 def node_options(command: Callable[P, int]) -> Callable[P, int]:
     """Give a verb the options that say which node, and how."""
+    command = log_options(command)
     for option in reversed(_NODE):
         command = option(command)
     return command

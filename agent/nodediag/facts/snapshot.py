@@ -43,13 +43,14 @@ from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.host.host import Host
 from nodediag.model.image import Image
+from nodediag.model.logs import LogResult
 from nodediag.model.reason import BlindSpot, Code
 
 T = TypeVar("T")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """One field for each collector; a test names only those it uses. `image` is put in once it has been decided."""
+    """One field for each collector; a test names only those it uses. `image` and `logs` are put in once known."""
 
     host_view: Fact[HostView] = NOT_COLLECTED
     os_release: Fact[OsRelease] = NOT_COLLECTED
@@ -67,6 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
+    logs: Fact[LogResult] = NOT_COLLECTED
     image: Fact[Image] = NOT_COLLECTED
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -75,7 +77,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(
             BlindSpot(what=name, reason=fact.reason)
             for name, fact in pairs
-            if isinstance(fact, Unknown) and fact.reason.code is not Code.ABSENT
+            if isinstance(fact, Unknown) and fact.reason.code not in {Code.ABSENT, Code.NOT_ASKED}
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from nodediag.errors import UsageError
 from nodediag.host import own, processes
-from nodediag.host.ask import Ask, Content, Failure, PathStat, Readlink, Reply, Stat
+from nodediag.host.ask import Ask, Content, Failure, PathStat, Read, Readlink, Reply, Stat
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
 from nodediag.host.node_root import shows_a_node
@@ -25,6 +25,7 @@ from nodediag.model.report import Origin
 
 TOOLBOX_ROOT: Final = "/media/root"
 POD_ROOT: Final = "/host"
+_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 
 class Opened:
@@ -41,6 +42,15 @@ class Opened:
         recorder = Recorder(self._source)
         self.host = Host(recorder, self.host.seen)
         return recorder
+
+    def kept(self, name: str) -> bytes | None:
+        """Give a file that a recording holds beside its answers, or None where it has none; raises UsageError."""
+        reply = self._children.answer(Read(f"/{name}", _KEPT_BYTES))
+        if isinstance(reply, Content):
+            return reply.data
+        if isinstance(reply, Failure) and reply.reason.code is Code.ABSENT:
+            return None
+        raise UsageError(f"{name} of the recording: {reply.reason.detail if isinstance(reply, Failure) else reply}")
 
     def close(self) -> None:
         """Let go of the child processes, and with them of the node's lock."""

@@ -49,12 +49,14 @@ class Recorder:
             self._told[key(ask)] = Told(ask, reply)
         return reply
 
-    def save(self, folder: str, head: Head) -> None:
-        """Write the recording into a new or empty folder."""
+    def save(self, folder: str, head: Head, others: dict[str, bytes]) -> None:
+        """Write the recording into a new or empty folder, with other files by their names."""
         encode = msgspec.json.Encoder().encode
         try:
             kept = (encode(told) for told in self._told.values() if not _stands_alone(folder, told))
             own.write_below(folder, ANSWERS, b"\n".join((encode(head), *kept)) + b"\n")
+            for name, data in others.items():
+                own.write_below(folder, name, data)
         except OSError as error:
             raise OutputError(f"--record {folder}: {error.strerror}") from error
 

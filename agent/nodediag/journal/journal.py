@@ -9,6 +9,7 @@ import msgspec
 from nodediag.model.reason import BlindSpot, Code, Reason
 
 KERNEL: Final = "kernel"
+UNKNOWN: Final = "unknown"  # where an entry names neither a unit nor itself
 BATCH: Final = 128
 MOST_MESSAGE_BYTES: Final = 64 * 1024  # a longer message is cut there
 COREDUMP: Final = "fc2e22bc6ee647b6b90729ab34a250b1"  # MESSAGE_ID of systemd-coredump's entries
@@ -71,6 +72,9 @@ class Journal(Protocol):
 
     def boots(self) -> tuple[str, ...]:
         """Give the ids of the boots that have entries, oldest first."""
+
+    def ending(self, boot: str, most: int) -> list[tuple[str, Entry]]:
+        """Give the last entries of a boot, whoever logged them, in order, each with its unit; cursors included."""
 
     def sources(self) -> tuple[Source, ...]:
         """List the files read."""

@@ -17,6 +17,7 @@ from nodediag.journal.record import MOST_LINE_BYTES, Record, lines
 from nodediag.model.reason import BlindSpot, Code, Reason
 
 _FORM: Final = ("-o", "json", "--all", "--output-fields=MESSAGE,PRIORITY")
+_WHOSE: Final = (*_FORM[:-1], f"{_FORM[-1]},_TRANSPORT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER")
 _BOOT: Final = re.compile(rb"\s*-?\d+ ([0-9a-f]{32}) ")
 _OUR_NAME: Final = re.compile(r"/proc/self/fd/(\d+)")
 
@@ -125,6 +126,19 @@ class JournalctlJournal:
     def boots(self) -> tuple[str, ...]:
         """Give the ids of the boots, oldest first; the table has been printed the same way by every release."""
         return tuple(found[1].decode() for line in self._lines("boots", "--list-boots") if (found := _BOOT.match(line)))
+
+    def ending(self, boot: str, most: int) -> list[tuple[str, Entry]]:
+        """Give the last entries of a boot."""
+        decode = msgspec.json.Decoder(Record).decode
+        found: list[tuple[str, Entry]] = []
+        for line in self._lines(f"boot {boot}", *_WHOSE, f"--lines={most}", f"_BOOT_ID={boot}"):
+            try:
+                record = decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self._say(boot, Code.UNPARSABLE, f"boot {boot}: an entry cannot be understood: {error}")
+                continue
+            found.append((record.source(), record.entry()))
+        return found
 
     def sources(self) -> tuple[Source, ...]:
         """Give each file's header."""

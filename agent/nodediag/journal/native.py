@@ -13,7 +13,17 @@ from systemd import _reader
 
 from nodediag.host.journal_files import Found, JournalFile
 from nodediag.journal import header
-from nodediag.journal.journal import BATCH, COREDUMP, KERNEL, MOST_MESSAGE_BYTES, Entry, Query, Source, left_out
+from nodediag.journal.journal import (
+    BATCH,
+    COREDUMP,
+    KERNEL,
+    MOST_MESSAGE_BYTES,
+    UNKNOWN,
+    Entry,
+    Query,
+    Source,
+    left_out,
+)
 from nodediag.model.reason import BlindSpot, Code, Reason
 
 _THRESHOLD_BYTES: Final = MOST_MESSAGE_BYTES + len("MESSAGE=")
@@ -141,6 +151,24 @@ class NativeJournal:
                 begun.append((reader._get_realtime(), boot))  # noqa: SLF001 - see above
         return tuple(boot for _, boot in sorted(begun))
 
+    def ending(self, boot: str, most: int) -> list[tuple[str, Entry]]:
+        """Give the last entries of a boot."""
+        reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
+        reader.data_threshold = _THRESHOLD_BYTES
+        reader.add_match(f"_BOOT_ID={boot}")
+        reader.seek_tail()
+        found: list[tuple[str, Entry]] = []
+        while len(found) < most and reader._previous():  # noqa: SLF001 - see above
+            priority = _field(reader, "PRIORITY")
+            entry = Entry(
+                reader._get_realtime(),  # noqa: SLF001 - see above
+                _field(reader, "MESSAGE")[:MOST_MESSAGE_BYTES],
+                priority[0] - 48 if priority else None,
+                str(reader._get_cursor()),  # noqa: SLF001 - see above
+            )
+            found.append((_source(reader), entry))
+        return found[::-1]
+
     def sources(self) -> tuple[Source, ...]:
         """Give each file's header."""
         return self._readable.sources
@@ -163,6 +191,21 @@ class NativeJournal:
             if same and reader._get_realtime() == entry.time_us:  # noqa: SLF001 - see above
                 return str(reader._get_cursor())  # noqa: SLF001 - see above
         return ""
+
+
+def _field(reader: "_reader._Reader", name: str) -> bytes:
+    try:
+        return bytes(reader._get(name))  # noqa: SLF001 - see above
+    except KeyError:
+        return b""
+
+
+def _source(reader: "_reader._Reader") -> str:
+    """Name what logged the entry a reader stands at: the kernel, a unit, or its own name for itself."""
+    if _field(reader, "_TRANSPORT") == KERNEL.encode():
+        return KERNEL
+    name = _field(reader, "_SYSTEMD_UNIT") or _field(reader, "SYSLOG_IDENTIFIER")
+    return name.decode("utf-8", "backslashreplace") or UNKNOWN
 
 
 def _refused(file: JournalFile) -> str:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from nodediag.journal.journal import COREDUMP, KERNEL, MOST_MESSAGE_BYTES, Entry
+from nodediag.journal.journal import COREDUMP, KERNEL, MOST_MESSAGE_BYTES, UNKNOWN, Entry
 
 MOST_LINE_BYTES: Final = 4 << 20
 _MOST_DIGITS: Final = 20  # of 64 bits
@@ -55,7 +55,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
             if COREDUMP in _texts(self.message_id):
                 units.update(_texts(self.dumped))
         units.discard("")
-        return units or {text(self.identifier) or "unknown"}
+        return units or {text(self.identifier) or UNKNOWN}
+
+    def source(self) -> str:
+        """Name what logged it: the kernel, a unit, or its own name for itself."""
+        if KERNEL in _texts(self.transport):
+            return KERNEL
+        return text(self.unit) or text(self.identifier) or UNKNOWN
 
 
 def text(value: Field) -> str:

@@ -23,6 +23,9 @@ _MOST_HELD_BYTES: Final = 24 << 20
 _SHRUNK: Final = 0.9
 _MOST_UNITS: Final = 4096
 _MOST_BOOTS: Final = 1024
+_MOST_ENDINGS: Final = 8  # boots of which the last entries are kept
+_MOST_LAST: Final = 64
+_LAST_BYTES: Final = 4096
 _MOST_COMPLAINTS: Final = 8
 _OVERHEAD_BYTES: Final = 200  # of an entry beside its message and cursor, of a block beside its bytes
 _OPEN_BYTES: Final = 64 * 1024
@@ -96,7 +99,7 @@ class SavedJournal:
         self._most_bytes = most_bytes
         self._bad: dict[str, int] = {}
         self._by_unit: dict[str, _Held] = {}
-        self._boots: dict[str, None] = {}
+        self._boots: dict[str, deque[tuple[str, Entry]]] = {}  # with the last entries of each
         self._bytes = 0
         self._dropped: dict[str, int] = {}
         self._cut: dict[str, int] = {}
@@ -128,8 +131,8 @@ class SavedJournal:
         if entry.time_us > 0:
             self._first_us = min(self._first_us or entry.time_us, entry.time_us)
             self._last_us = max(self._last_us, entry.time_us)
-        if boot and len(self._boots) < _MOST_BOOTS:
-            self._boots[boot] = None
+        if boot:
+            self._end(boot, record.source(), entry)
         for unit in record.units():
             held = self._by_unit.get(unit)
             if held is None:
@@ -142,6 +145,17 @@ class SavedJournal:
             self._bytes += held.bytes - before
         if self._bytes > _MOST_HELD_BYTES:
             self._shrink()
+
+    def _end(self, boot: str, source: str, entry: Entry) -> None:
+        """Keep the last entries of the last boots."""
+        last = self._boots.get(boot)
+        if last is None:
+            if len(self._boots) >= _MOST_BOOTS:
+                return
+            last = self._boots[boot] = deque(maxlen=_MOST_LAST)
+            for ended in tuple(self._boots.values())[:-_MOST_ENDINGS]:
+                ended.clear()
+        last.append((source, msgspec.structs.replace(entry, message=entry.message[:_LAST_BYTES])))
 
     def _shrink(self) -> None:
         """Pack all, and if that is not enough let the oldest entries of the largest units go."""
@@ -180,6 +194,10 @@ class SavedJournal:
     def boots(self) -> tuple[str, ...]:
         """Give the ids of the boots, in the order of the lines."""
         return tuple(self._boots)
+
+    def ending(self, boot: str, most: int) -> list[tuple[str, Entry]]:
+        """Give the last entries of a boot, of an old one of many none."""
+        return list(self._boots.get(boot, ()))[-most:]
 
     def newest(self) -> datetime | None:
         """Give the time of the newest entry, by which a capture without a date of its own is judged."""

@@ -1,16 +1,20 @@
 """The journal of a node, from its files to what it tells; the part that runs in a child."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from nodediag.host import journal_files
-from nodediag.journal.journal import Journal, Query
+from nodediag.journal.journal import Journal, Query, Source
 from nodediag.journal.pick import pick
 from nodediag.journal.reach import of_boot, short
 from nodediag.logs.matcher import Matcher
+from nodediag.logs.node import NEEDS, WHAT
 from nodediag.logs.scan import Scan
-from nodediag.model.image import OsFamily
+from nodediag.logs.scanned import Scanned
+from nodediag.logs.units import UNITS
+from nodediag.logs.window import Window
 from nodediag.model.logs import LogResult
 from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.signatures.load import merge
@@ -18,26 +22,39 @@ from nodediag.signatures.load import merge
 _READING: Final = 0.8  # of the time; the rest is for what was read till then
 
 
-def scan_files(root: str, signatures: dict[str, str], family: OsFamily, query: Query, budget_s: float = 60.0) -> bytes:
+def scan_files(
+    folder: str, signatures: dict[str, str], window: Window, *, budget_s: float = 60.0, captured: bool = False
+) -> bytes:
     """Read and judge the journal files below a root; what it came to is packed, for the way to the parent."""
-    since_us, _ = query.window_us
-    journal = pick(journal_files.find(root), since_us=since_us, budget_s=budget_s * _READING)
+    since_us, _ = window.query(()).window_us
+    journal = pick(journal_files.find(folder), since_us=0 if captured else since_us, budget_s=budget_s * _READING)
+    asked = _as_of(journal.sources(), window) if captured else window
+    query = asked.query(UNITS)
     if journal.sources():
-        return msgspec.msgpack.encode(scan(journal, Matcher(merge(signatures)), family, query))
-    absent = Reason(code=Code.ABSENT, detail=f"no journal file below {' or '.join(journal_files.FOLDERS)} can be read")
-    losses = journal.blind_spots() or (BlindSpot(what="the journal", reason=absent),)
-    return msgspec.msgpack.encode(LogResult.unread(query.since, query.until, losses))
+        return msgspec.msgpack.encode(scan(journal, Matcher(merge(signatures)), query))
+    code = Code.NOT_CAPTURED if captured else Code.ABSENT
+    absent = Reason(code=code, detail=f"no journal file below {' or '.join(journal_files.FOLDERS)}", needs=NEEDS)
+    losses = journal.blind_spots() or (BlindSpot(what=WHAT, reason=absent),)
+    result = LogResult.unread(query.since, query.until, losses)
+    return msgspec.msgpack.encode(Scanned(result=result, on_image={}))
 
 
-def scan(journal: Journal, matcher: Matcher, family: OsFamily, query: Query) -> LogResult:
+def scan(journal: Journal, matcher: Matcher, query: Query) -> Scanned:
     """Judge what a journal tells of the boot and the time asked for, and say what of them it does not hold."""
     meant = of_boot(journal, query)
     if isinstance(meant, BlindSpot):
-        return LogResult.unread(query.since, query.until, (*journal.blind_spots(), meant))
-    result = Scan(matcher, family).run(journal, meant)
-    return msgspec.structs.replace(result, losses=(*short(journal.sources(), query), *result.losses))
+        lost = LogResult.unread(query.since, query.until, (*journal.blind_spots(), meant))
+        return Scanned(result=lost, on_image={})
+    scanned = Scan(matcher).run(journal, meant)
+    losses = (*short(journal.sources(), query), *scanned.result.losses)
+    return msgspec.structs.replace(scanned, result=msgspec.structs.replace(scanned.result, losses=losses))
 
 
-def unpack(packed: bytes) -> LogResult:
-    """Undo the packing."""
-    return msgspec.msgpack.decode(packed, type=LogResult)
+def _as_of(sources: tuple[Source, ...], window: Window) -> Window:
+    """Let a window end with the newest entry."""
+    newest_us = max((source.last_us for source in sources), default=0)
+    try:
+        newest = datetime.fromtimestamp(newest_us / 1e6, UTC)
+    except (ValueError, OverflowError, OSError):
+        return window
+    return msgspec.structs.replace(window, now=newest) if newest_us > 0 else window

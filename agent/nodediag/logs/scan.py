@@ -9,19 +9,19 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from nodediag.journal.journal import KERNEL, Entry, Journal, Query
 from nodediag.logs.blocks import Blocks, Event
+from nodediag.logs.boots import abrupt_ends
 from nodediag.logs.levels import level, timeless
 from nodediag.logs.losses import losses
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.relations import follows
+from nodediag.logs.sample import sample
+from nodediag.logs.scanned import Scanned
 from nodediag.logs.shapes import shape
 from nodediag.logs.tally import MOST_SUBJECTS, Kept, Tally
 from nodediag.logs.times import said as time_said
 from nodediag.logs.units import SYSTEMD
-from nodediag.model.image import OsFamily
 from nodediag.model.logs import ErrorShape, LogFile, LogFinding, LogResult, LogSample, UnitLogs
 from nodediag.model.outcome import Severity
 from nodediag.redact import redact_text
@@ -29,7 +29,6 @@ from nodediag.signatures.signature import Signature
 
 MOST_SHAPES: Final = 10
 _MOST_SHAPES_KEPT: Final = 2000
-_TEXT: Final = 1024
 _LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "unknown")
 _MOST_KNOWN: Final = 4096
 _MOST_KNOWN_BYTES: Final = 2048
@@ -57,26 +56,24 @@ class _Meaning:
 class Scan:
     """Goes over a journal and keeps what a report needs; its memory does not grow with the journal."""
 
-    def __init__(self, matcher: Matcher, family: OsFamily) -> None:
+    def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
-        self._family = family
         self._tallies: dict[str, Tally] = {}
         self._cleared: dict[str, dict[str, int]] = {}
         self._units: dict[str, UnitLogs] = {}
         self._shapes: dict[tuple[str, str], tuple[int, Entry]] = {}
         self._newest: tuple[str, Entry] | None = None
 
-    def run(self, journal: Journal, query: Query) -> LogResult:
+    def run(self, journal: Journal, query: Query) -> Scanned:
         """Read every unit the query names that the journal has; systemd's own first, for the units have them too."""
         for unit in sorted(query.units, key=lambda unit: unit != SYSTEMD):
             self._unit(journal, unit, query)
         tallies = [tally for tally in self._tallies.values() if tally.count]
         context = sorted((t for t in tallies if t.signature.is_context), key=lambda tally: tally.first)
         boot = self._boot(journal, self._newest) if any(t.signature.ends_with_boot for t in tallies) else ""
-        findings = [self._finding(journal, t, context, boot) for t in tallies if t not in context]
-        findings.sort(key=lambda finding: (list(Severity).index(finding.severity), -finding.count, finding.id))
+        faults = [tally for tally in tallies if tally not in context]
         reached = min((unit.first for unit in self._units.values() if unit.first), default="")
-        return LogResult(
+        result = LogResult(
             reader=journal.name,
             since=query.since,
             until=query.until,
@@ -94,10 +91,12 @@ class Scan:
             ),
             units=self._units,
             context=tuple(self._finding(journal, tally, [], "") for tally in context),
-            signatures=tuple(findings),
+            signatures=tuple(self._finding(journal, tally, context, boot) for tally in faults),
             shapes=self._frequent(journal),
             losses=(*journal.blind_spots(), *losses(tallies)),
+            abrupt_ends=abrupt_ends(journal, query),
         )
+        return Scanned(result=result, on_image={t.signature.id: t.signature.on_image for t in faults if t.reached})
 
     def _unit(self, journal: Journal, unit: str, query: Query) -> None:
         entries = first = last = 0
@@ -210,7 +209,7 @@ class Scan:
             id=signature.id,
             condition=signature.condition,
             title=signature.title,
-            severity=self._severity(tally),
+            severity=tally.signature.severity if tally.reached else Severity.INFO,
             count=tally.count,
             first=time_said(tally.first),
             last=time_said(tally.last),
@@ -230,14 +229,6 @@ class Scan:
         found = _BOOT.search(journal.cursor(*entry)) if entry is not None else None
         return found[1] if found is not None else ""
 
-    def _severity(self, tally: Tally) -> Severity:
-        """Give what an occurrence means on this image; a fault only when repeated is info until it was."""
-        signature = tally.signature
-        if not tally.reached:
-            return Severity.INFO
-        of_image = {OsFamily.COS: signature.on_cos, OsFamily.UBUNTU: signature.on_ubuntu}.get(self._family)
-        return signature.severity if of_image is None or of_image is msgspec.UNSET else of_image
-
     def _frequent(self, journal: Journal) -> tuple[ErrorShape, ...]:
         """Give the most frequent unnamed errors of each unit."""
         by_unit: dict[str, list[ErrorShape]] = {}
@@ -250,7 +241,4 @@ class Scan:
 
 
 def _sample(journal: Journal, kept: Kept) -> LogSample:
-    """Keep an entry: redacted, then cut."""
-    text = redact_text(kept.text.decode("utf-8", "backslashreplace"))[:_TEXT]
-    cursor = journal.cursor(kept.unit, kept.entry)
-    return LogSample(time=time_said(kept.entry.time_us), unit=kept.unit, cursor=cursor, text=text)
+    return sample(kept.unit, kept.entry, kept.text, journal.cursor(kept.unit, kept.entry))

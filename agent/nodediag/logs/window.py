@@ -1,14 +1,41 @@
-"""Times as `journalctl --since` takes them, see systemd.time(7): a span back from now, or a date."""
+"""The time asked for, in words that `journalctl --since` takes, see systemd.time(7): a span back, or a date."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from nodediag.errors import UsageError
+from nodediag.journal.journal import Query
+from nodediag.journal.reach import boot as boot_said
 
 _SPAN: Final = re.compile(r"-?(\d+)\s*(s|sec|m|min|h|hour|hours|d|day|days|w|week|weeks)(?:\s+ago)?")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST: Final = timedelta(days=36500)
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a journal is asked for. Without `until` it ends `now`, without `since` it is all of it.
+
+    `now` is when the node was looked at; of a capture without a date of its own that is its newest entry's time.
+    """
+
+    now: datetime
+    since: str = ""
+    until: str = ""
+    boot: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse words that mean no time; raises UsageError."""
+        self.query(())
+
+    def query(self, units: tuple[str, ...]) -> Query:
+        """Ask for some units within it."""
+        end = moment("--until", self.until, self.now) if self.until else self.now
+        start = moment("--since", self.since, end) if self.since else _BEGINNING
+        return Query(units=units, since=start, until=end, boot=boot_said("--boot", self.boot) if self.boot else "")
 
 
 def moment(option: str, text: str, now: datetime) -> datetime:
@@ -21,7 +48,7 @@ def moment(option: str, text: str, now: datetime) -> datetime:
     span = _SPAN.fullmatch(said)
     if span is not None:
         back = timedelta(seconds=min(int(span[1]) * _SECONDS[span[2][0]], int(_LONGEST.total_seconds())))
-        return max(now - back, datetime(1970, 1, 1, tzinfo=UTC))
+        return max(now - back, _BEGINNING)
     try:
         at = (
             datetime.fromtimestamp(float(said[1:]), UTC)

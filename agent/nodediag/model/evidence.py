@@ -34,4 +34,13 @@ class UnameEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     text: str
 
 
-Evidence = FileEvidence | PathEvidence | ProcessEvidence | UnameEvidence
+class JournalEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="journal"):
+    """An entry of the journal; `cursor` finds it again (`journalctl --cursor`), and is empty where it has none."""
+
+    cursor: str
+    time: str
+    unit: str
+    text: str
+
+
+Evidence = FileEvidence | PathEvidence | ProcessEvidence | UnameEvidence | JournalEvidence

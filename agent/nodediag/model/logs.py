@@ -79,10 +79,18 @@ class LogFile(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class AbruptEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A boot that ended without a shutdown: a crash, a reset, a power loss. `lines` are its last ones."""
+
+    boot: str
+    last: str
+    lines: tuple[LogSample, ...]
+
+
 class LogResult(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. `reached` is the oldest entry seen: the journal may not go back as far as was asked.
 
-    `reader` says how it was read; it is empty where it was not.
+    `reader` says how it was read; it is empty where it was not, and `losses` says why.
     """
 
     reader: str
@@ -96,6 +104,7 @@ class LogResult(msgspec.Struct, frozen=True, kw_only=True):
     signatures: tuple[LogFinding, ...]
     shapes: tuple[ErrorShape, ...]
     losses: tuple[BlindSpot, ...]
+    abrupt_ends: tuple[AbruptEnd, ...] = ()
 
     @classmethod
     def unread(cls, since: datetime, until: datetime, losses: tuple[BlindSpot, ...]) -> Self:

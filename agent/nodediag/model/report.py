@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from nodediag.model.image import Answer, Finding, ImageType, OsFamily, RuntimeName
+from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Verdict
 from nodediag.model.reason import BlindSpot
 
@@ -142,10 +143,6 @@ class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     departures: tuple[Departure, ...]
 
 
-class Logs(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journal said; empty when logs were not read."""
-
-
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """One diagnosis, whole; generic over the facts so that this room need not know them."""
 
@@ -161,6 +158,6 @@ class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     node: Node
     profile: ProfileUsed | msgspec.UnsetType = msgspec.UNSET
     checks: tuple[CheckResult, ...]
-    logs: Logs = Logs()
+    logs: LogResult
     facts: F
     duration_ms: dict[str, int]

@@ -4,9 +4,13 @@ import msgspec
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """`only` and `skip` hold check ids or prefixes; an empty `only` selects all. Without logs, theirs are out."""
+    """`profile` names one to judge by; without, the one that fits does.
 
-    logs: bool = False
+    `only` and `skip` hold check ids or prefixes; an empty `only` selects all. Without logs, theirs are out.
+    """
+
+    profile: str = ""
+    logs: bool = True
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 

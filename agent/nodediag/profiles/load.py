@@ -1,6 +1,5 @@
 """TOML to profiles. Every error names the file, the key, what was found and what was wanted."""
 
-import hashlib
 from functools import reduce
 from typing import Final
 
@@ -8,6 +7,7 @@ import msgspec
 
 from nodediag.errors import ProfileError
 from nodediag.host import package
+from nodediag.model.digest import digest
 from nodediag.profiles import mistake
 from nodediag.profiles.profile import Profile, ProfileFile
 
@@ -39,9 +39,13 @@ def parse(file: str, text: str) -> ProfileFile:
 
 
 class Catalogue:
-    """All profiles at hand, by name. A file given later with the name of an earlier one takes its place."""
+    """All profiles at hand, by name. A file given later with the name of an earlier one takes its place.
 
-    def __init__(self, texts: dict[str, str]) -> None:
+    `signatures` are the texts that the journal is judged by, for the digest alone.
+    """
+
+    def __init__(self, texts: dict[str, str], signatures: dict[str, str] | None = None) -> None:
+        self._signatures = signatures or {}
         self._files: dict[str, tuple[str, ProfileFile]] = {}
         self._texts: dict[str, str] = {}
         for file, text in texts.items():
@@ -49,8 +53,9 @@ class Catalogue:
 
     @property
     def digest(self) -> str:
-        """Give one digest of all texts in use; a profile that is added or replaced changes it."""
-        return hashlib.sha256("\0".join(self._texts[name] for name in self.names()).encode()).hexdigest()
+        """Give one digest of all texts in use; a profile or signature that is added or replaced changes it."""
+        texts = (*(self._texts[name] for name in self.names()), *self._signatures.values())
+        return digest("\0".join(texts).encode())
 
     def add(self, file: str, text: str) -> str:
         """Add one file and give the profile's name."""
@@ -67,14 +72,14 @@ class Catalogue:
         """Resolve a profile with all it extends; raises ProfileError."""
         chain = self._chain(name)
         laid = reduce(_laid, (profile for _, profile in reversed(chain)))
-        digest = hashlib.sha256(b"".join(msgspec.json.encode(profile) for _, profile in chain)).hexdigest()
+        texts = b"".join(msgspec.json.encode(profile) for _, profile in chain)
         return Profile(
             name=laid.name,
             version=laid.version,
             date=laid.date,
             document=laid.document,
             source=laid.source,
-            digest=digest[:16],
+            digest=digest(texts),
             match=laid.match,
             essential=laid.essential,
             severity=laid.severity,

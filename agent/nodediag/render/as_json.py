@@ -6,12 +6,14 @@ import msgspec
 
 from nodediag.facts.fact import Known
 from nodediag.facts.snapshot import Facts
+from nodediag.model.logs import LogResult
 from nodediag.model.report import Report
 
 MOST_BYTES: Final = 1024 * 1024
 MOST_ENTRIES: Final = 500
 _LEAST_ENTRIES: Final = 1
 _FEW_ENTRIES: Final = 8
+_LOG_ENTRIES: Final = 32
 _MOST_TEXT: Final = 1024
 _SHORT_TEXT: Final = 128
 
@@ -44,11 +46,24 @@ def _shortened(report: Report[Facts], entries: int) -> Json:
     for key in report.__struct_fields__:
         value = getattr(report, key)
         if value is not msgspec.UNSET:
-            plain = _facts(value, entries) if key == "facts" else msgspec.to_builtins(value)
-            short[key] = plain if key == "facts" else _cut(plain, MOST_ENTRIES, "", {}, text)
+            short[key] = _section(key, value, entries, text)
     if entries < _FEW_ENTRIES:
         short["checks"] = _cut_problems(short["checks"], entries)
     return short
+
+
+def _section(key: str, value: object, entries: int, text: int) -> Json:
+    """Give one key's value; the log results stand under `logs`, not once more among the facts."""
+    match value:
+        case Facts():
+            plain = _facts(value, entries)
+            if isinstance(value.logs, Known) and isinstance(plain, dict):
+                plain.pop("logs")
+            return plain
+        case LogResult():
+            return _cut(msgspec.to_builtins(value), max(entries, _LOG_ENTRIES), key, {}, text)
+        case _:
+            return _cut(msgspec.to_builtins(value), MOST_ENTRIES, "", {}, text)
 
 
 def _facts(facts: Facts, entries: int) -> Json:

@@ -7,8 +7,16 @@ import msgspec
 from rich.text import Text
 
 from nodediag.facts.snapshot import Facts
-from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
+from nodediag.model.evidence import (
+    Evidence,
+    FileEvidence,
+    JournalEvidence,
+    PathEvidence,
+    ProcessEvidence,
+    UnameEvidence,
+)
 from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
+from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
 from nodediag.model.reason import Code
 from nodediag.model.report import Report
@@ -18,6 +26,7 @@ _EVIDENCE_SHOWN: Final = 3
 _TEXT_SHOWN: Final = 240
 _PROBLEMS_SHOWN: Final = 10
 _BLIND_SHOWN: Final = 20
+_HISTORY_SHOWN: Final = 6
 _COLOURS: Final = {
     Verdict.HEALTHY: "bold green",
     Verdict.DEGRADED: "bold yellow",
@@ -49,6 +58,7 @@ def _blocks(report: Report[Facts]) -> Iterator[Block]:
     left = sum(_total(check) for check in report.checks) - min(len(problems), _PROBLEMS_SHOWN)
     if left > 0:
         yield Text(f"{left} more; `--format json` has them\n")
+    yield from _history(report.logs)
     yield from _unseen(report)
     yield Text(_closing(report))
 
@@ -143,6 +153,24 @@ def _told(evidence: Evidence) -> str:
             return f"process {pid} ({name}): {text[:_TEXT_SHOWN]}"
         case UnameEvidence(text=text):
             return f"uname: {text[:_TEXT_SHOWN]}"
+        case JournalEvidence(time=time, unit=unit, text=text):
+            return f"{time} {unit}: {text[:_TEXT_SHOWN]}".lstrip()
+
+
+def _history(logs: LogResult) -> Iterator[Block]:
+    """Tell what the journal has on what happened on purpose, and of what is over."""
+    over = [one for one in logs.signatures if not one.active and one.severity is not Severity.INFO]
+    if not logs.context and not over:
+        return
+    yield Text("In the journal", style="bold")
+    for one in logs.context[-_HISTORY_SHOWN:]:
+        yield indented(f"{one.last}: {one.title}" + (f", {one.count} times" if one.count > 1 else ""))
+    for one in over[:_HISTORY_SHOWN]:
+        yield indented(f"over since {one.last}: {one.title} ({one.id})")
+    left = max(0, len(logs.context) - _HISTORY_SHOWN) + max(0, len(over) - _HISTORY_SHOWN)
+    if left:
+        yield indented(f"and {left} more; `nodediag logs` has them")
+    yield Text("")
 
 
 def _unseen(report: Report[Facts]) -> Iterator[Block]:

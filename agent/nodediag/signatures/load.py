@@ -34,11 +34,15 @@ def parse(file: str, text: str) -> tuple[Signature, ...]:
 
 
 def merge(files: dict[str, str]) -> tuple[Signature, ...]:
-    """Parse several files; raises ProfileError for an id that stands twice or an `over` that names none."""
+    """Parse several files; a record of a later one takes the place of an earlier one's with its id.
+
+    Raises ProfileError for an id that stands twice in a file or an `over` that names none.
+    """
     merged: dict[str, Signature] = {}
     for file, text in files.items():
         for signature in parse(file, text):
-            if signature.id in merged:
+            known = merged.get(signature.id)
+            if known is not None and known.file == file:
                 raise ProfileError(file, signature.id, "this id stands twice")
             merged[signature.id] = signature
     for signature in merged.values():

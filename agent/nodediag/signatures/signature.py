@@ -2,6 +2,7 @@
 
 import msgspec
 
+from nodediag.model.image import OsFamily
 from nodediag.model.outcome import Severity
 
 
@@ -40,6 +41,12 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     samples: tuple[str, ...]
     near_misses: tuple[str, ...]
     file: str = ""  # set when it is loaded
+
+    @property
+    def on_image(self) -> dict[OsFamily, Severity]:
+        """Its severity where the image gives the words another meaning."""
+        pairs = {OsFamily.COS: self.on_cos, OsFamily.UBUNTU: self.on_ubuntu}
+        return {family: severity for family, severity in pairs.items() if isinstance(severity, Severity)}
 
     @property
     def is_context(self) -> bool:

@@ -1,0 +1,99 @@
+"""The options that say what of a journal is read and which signatures judge it, shared by all verbs that read one."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, ParamSpec
+
+import click
+import msgspec
+
+from nodediag.errors import UsageError
+from nodediag.host import own, package
+from nodediag.host.origin import Opened
+from nodediag.model.report import Origin
+
+if TYPE_CHECKING:
+    from nodediag.logs.node import Logs
+    from nodediag.logs.window import Window
+
+_DAY: Final = "24h"
+_READING: Final = 0.9  # of the time is for the journal, which is read beside all else
+_OPTIONS: Final = (
+    click.option("--since", metavar="WHEN", help="The journal from then on: 24h, a date, yesterday. Default: 24h."),
+    click.option("--until", metavar="WHEN", help="The journal up to then. Default: now, or its end where it is saved."),
+    click.option(
+        "--boot", metavar="N|ID", help="One boot, all of it: 0 the last, -1 the one before, 1 the first, or an id."
+    ),
+    click.option("--signatures", metavar="FILE", help="Signatures of your own, beside those of this release."),
+    click.option(
+        "--data", metavar="DIR", help="Data newer than this release: DIR/profiles/*.toml, DIR/signatures/*.toml."
+    ),
+)
+
+P = ParamSpec("P")
+
+
+class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a journal is read, and what it is held against."""
+
+    since: str | None
+    until: str | None
+    boot: str | None
+    signatures: str | None
+    data: str | None
+
+    def window(self, now: datetime, default: str = _DAY) -> "Window":
+        """Give the time asked for; one boot is read from its beginning. Raises UsageError."""
+        from nodediag.logs.window import Window  # noqa: PLC0415 - `--help` need not load it
+
+        given = (("--since", self.since), ("--until", self.until), ("--boot", self.boot))
+        for name, value in given:
+            if value is not None and not value.strip():
+                raise UsageError(f"{name} is empty")
+        since = self.since or ("" if self.boot else default)
+        return Window(now=now, since=since, until=self.until or "", boot=self.boot or "")
+
+    def narrowed(self) -> str:
+        """Name the option by which a certain time or boot is asked for; empty where there is none."""
+        given = {"--since": self.since, "--until": self.until, "--boot": self.boot}
+        return next((name for name, value in given.items() if value is not None), "")
+
+    def texts(self) -> dict[str, str]:
+        """Give the texts of this release's signatures, newer ones of --data over them, and one's own."""
+        texts = package.texts("signatures/data")
+        if self.data is not None:
+            texts |= own.texts_in("--data", f"{self.data}/signatures", ".toml")
+        if self.signatures is not None:
+            texts[self.signatures] = own.read_text("--signatures", self.signatures)
+        if self.data is not None or self.signatures is not None:
+            _tried(texts)
+        return texts
+
+
+def log_options(command: Callable[P, int]) -> Callable[P, int]:
+    """Give a verb the options that say what of a journal is read."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now: datetime, timeout_s: float) -> "Logs":
+    """Begin to read a node's journal, in a child that stays small where little has been imported yet."""
+    from nodediag.logs.node import LOGS, ReadLogs, kept  # noqa: PLC0415 - `--help` need not load it
+
+    window = options.window(now)
+    origin = opened.host.seen.origin
+    if origin is not Origin.RECORDING:
+        captured = origin is Origin.TREE
+        return ReadLogs(opened.folder, signatures, window, budget_s=_READING * timeout_s, captured=captured)
+    if options.narrowed():
+        raise UsageError(f"{options.narrowed()}: a recording holds what the journal told in its own window")
+    return kept(opened.kept(LOGS), window)
+
+
+def _tried(texts: dict[str, str]) -> None:
+    """Tell a mistake in data that is not the release's here, and not in the child that reads; raises ProfileError."""
+    from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - the release's own signatures are not tried here
+    from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
+
+    Matcher(merge(texts))

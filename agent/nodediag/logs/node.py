@@ -1,0 +1,99 @@
+"""The journal of the node that is diagnosed: being read, told by a recording, or not asked for."""
+
+from typing import Final, Protocol
+
+import msgspec
+
+from nodediag.errors import ReadError, UsageError
+from nodediag.host.work import Work
+from nodediag.logs.scanned import Scanned
+from nodediag.logs.window import Window
+from nodediag.model.image import OsFamily
+from nodediag.model.logs import LogResult
+from nodediag.model.reason import BlindSpot, Code, Reason
+
+NEEDS: Final = "the node's journal, below /var/log/journal or /run/log/journal"
+WHAT: Final = "the journal"
+LOGS: Final = "logs.json"  # in a recording
+_UNKEPT: Final = "the journal was not read when this was recorded"
+_ASKED: Final = "this run did not ask for it"
+
+
+class Logs(Protocol):
+    """What the journal of a node tells, however that is known."""
+
+    def judged(self, family: OsFamily) -> LogResult:
+        """Give what it means on an image; it is waited for here."""
+
+    def close(self) -> None:
+        """Let go of whatever still reads."""
+
+
+class ReadLogs:
+    """A node's journal files, read in a child that begins at once; made before the parent grows, it stays small.
+
+    `captured` is a folder with some of a node's files, and no date of its own.
+    """
+
+    def __init__(
+        self, folder: str, signatures: dict[str, str], window: Window, *, budget_s: float, captured: bool
+    ) -> None:
+        self._window = window
+
+        def work() -> bytes:
+            from nodediag.logs.collect import scan_files  # noqa: PLC0415 - only the child needs the engine
+
+            return scan_files(folder, signatures, window, budget_s=budget_s, captured=captured)
+
+        self._work = Work(WHAT, work, budget_s=budget_s)
+
+    def judged(self, family: OsFamily) -> LogResult:
+        """Wait for the child."""
+        try:
+            return msgspec.msgpack.decode(self._work.result(), type=Scanned).judged(family)
+        except ReadError as error:
+            return unread(self._window, error.reason)
+
+    def close(self) -> None:
+        """Let the child go."""
+        self._work.close()
+
+
+class KeptLogs(msgspec.Struct, frozen=True):
+    """What is known already: by a recording, or that nothing was asked for."""
+
+    result: LogResult
+
+    def judged(self, family: OsFamily) -> LogResult:
+        """Give it: on which image it was found is long decided."""
+        del family
+        return self.result
+
+    def close(self) -> None:
+        """Nothing reads."""
+
+
+def not_asked(window: Window) -> KeptLogs:
+    """Give what a run without logs knows."""
+    return KeptLogs(unread(window, Reason(code=Code.NOT_ASKED, detail=_ASKED, needs="a run without --no-logs")))
+
+
+def kept(data: bytes | None, window: Window) -> KeptLogs:
+    """Give what a recording holds; raises UsageError where that is none of ours."""
+    if data is None:
+        return KeptLogs(unread(window, Reason(code=Code.NOT_CAPTURED, detail=_UNKEPT, needs=NEEDS)))
+    try:
+        return KeptLogs(msgspec.json.decode(data, type=LogResult))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{LOGS} of the recording is not what `report --record` writes: {error}") from error
+
+
+def encoded(result: LogResult) -> bytes:
+    """Give what a recording keeps of the journal."""
+    return msgspec.json.encode(result)
+
+
+def unread(window: Window, reason: Reason) -> LogResult:
+    """Give the result of a journal that was not read, with the one reason."""
+    query = window.query(())
+    return LogResult.unread(query.since, query.until, (BlindSpot(what=WHAT, reason=reason),))
