@@ -246,3 +246,12 @@ def test_lines_that_journald_dropped_are_told_and_damage_asks_for_action(
     result = judged("logs.complete", failing["logs.complete"], profile)
     severities = {problem.subject.name: problem.severity for problem in result.problems}
     assert severities == {FILE: Severity.WARNING, "the journal of kubelet.service": Severity.INFO}
+
+
+def test_no_sign_of_kubernetes_is_one_only_where_it_was_looked_for(healthy: Make, base: Profile) -> None:
+    reason = Reason(code=Code.NOT_CAPTURED, detail="/var/lib/kubelet of the node is not mounted here")
+    unseen = healthy(kubelet=Known(Kubelet(running=False, state_reason=reason)))
+    result = judged("kubelet.running", unseen, base)
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, reason)
+    nothing = healthy(kubelet=Known(Kubelet(running=False)))
+    assert judged("kubelet.running", nothing, base).outcome is Outcome.NOT_APPLICABLE

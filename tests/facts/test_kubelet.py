@@ -231,6 +231,13 @@ def test_a_folder_that_refuses_or_hangs_is_there(code: Code, *, state: bool) -> 
     assert kubelet.collect(listing(complete=True, code=code)).state_folder is state
 
 
+def test_a_folder_that_was_not_captured_is_neither_there_nor_absent() -> None:
+    found = kubelet.collect(listing(complete=True, code=Code.NOT_CAPTURED))
+    assert found.state_reason is not msgspec.UNSET
+    assert found.state_reason.code is Code.NOT_CAPTURED
+    assert kubelet.collect(listing(complete=True, code=Code.ABSENT)).state_reason is msgspec.UNSET
+
+
 def test_a_list_of_some_processes_does_not_tell_that_no_kubelet_runs() -> None:
     with pytest.raises(ReadError) as caught:
         kubelet.collect(listing(run("init"), complete=False, code=Code.NOT_CAPTURED))

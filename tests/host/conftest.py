@@ -40,7 +40,36 @@ class Run(Protocol):
     ) -> subprocess.CompletedProcess[str]: ...
 
 
+class Enter(Protocol):
+    """Runs a program in a container that a line of shell has set up, on this machine or on a node made for it."""
+
+    def __call__(
+        self, setup: str, *arguments: str, program: tuple[str, ...] = ..., node: str | None = ...
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
 Asked = Callable[[Path], Sacrifice]
+# A container sees our own root through an overlay, so python and we are in it, and has a procfs of its own.
+CONTAINER = """\
+set -eu
+new="$1/new"; setup="$2"; shift 2
+mount -t tmpfs none "$1/memory" && mkdir "$1/memory/upper" "$1/memory/work"
+mount -t overlay -o "lowerdir=/,upperdir=$1/memory/upper,workdir=$1/memory/work" none "$new"
+mount -t proc proc "$new/proc"
+shift
+eval "$setup"
+exec chroot "$new" "$@"
+"""
+# A node of our own making: a PID 1 with mounts of its own, which a line of shell sets up.
+NODE = """\
+set -eu
+mount -t proc proc /proc
+setup="$1"; shift
+eval "$setup"
+"$@"
+"""
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
+NODEDIAG = (sys.executable, "-I", "-m", "nodediag")
 
 
 @pytest.fixture
@@ -54,10 +83,8 @@ def reachable() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def mounts() -> None:
     """Skip where root may make no mounts and namespaces, as in most containers and in a chroot."""
-    command = ["unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private"]
-    done = subprocess.run(
-        [*command, "mount", "-t", "proc", "proc", "/proc"], capture_output=True, text=True, check=False
-    )
+    command = [*APART, "--uts", "mount", "-t", "proc", "proc", "/proc"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"root may not make mounts and namespaces here: {done.stderr.strip()}")
 
@@ -139,3 +166,21 @@ def starting(user: int | None) -> tuple[str, ...]:
         if done.returncode == 0:
             return command
     pytest.skip("an ordinary user may not start this python, or not enter the folder of this clone (it is in /root?)")
+
+
+@pytest.fixture
+def enter(tmp_path: Path, mounts: None) -> Enter:  # noqa: ARG001 - it skips
+    """Run nodediag in a container that has been set up by a line of shell; `$new` is its root."""
+    for folder in ("new", "memory"):
+        (tmp_path / folder).mkdir()
+
+    def run(
+        setup: str, *arguments: str, program: tuple[str, ...] = NODEDIAG, node: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        container = ["sh", "-c", CONTAINER, "sh", str(tmp_path), setup, str(tmp_path)]
+        command = [*APART, "--uts", *container, *program, *(arguments or ("report", "--format", "json"))]
+        if node is not None:
+            command = [*APART, "sh", "-c", NODE, "sh", node, *command]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    return run

@@ -5,9 +5,8 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,26 +15,9 @@ from nodediag.host.origin import open_host
 from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
-    from tests.host.conftest import Run
+    from tests.host.conftest import Enter, Run
 
 
-class Enter(Protocol):
-    """Runs nodediag in a container that a line of shell has set up."""
-
-    def __call__(self, setup: str, *arguments: str) -> subprocess.CompletedProcess[str]: ...
-
-
-# A container sees our own root through an overlay, so python and we are in it, and has a procfs of its own.
-CONTAINER = """\
-set -eu
-new="$1/new"; setup="$2"; shift 2
-mount -t tmpfs none "$1/memory" && mkdir "$1/memory/upper" "$1/memory/work"
-mount -t overlay -o "lowerdir=/,upperdir=$1/memory/upper,workdir=$1/memory/work" none "$new"
-mount -t proc proc "$new/proc"
-shift
-eval "$setup"
-exec chroot "$new" "$@"
-"""
 NODE_AT = 'mkdir -p "$new/{at}"; mount --rbind / "$new/{at}"'
 
 
@@ -51,21 +33,6 @@ def node(mounts: None) -> None:  # noqa: ARG001 - it skips
         pytest.skip("the tests run in another mount namespace than PID 1, so no node's root can be bound")
 
 
-@pytest.fixture
-def enter(tmp_path: Path, mounts: None) -> Enter:  # noqa: ARG001 - it skips
-    """Run nodediag in a container that has been set up by a line of shell; `$new` is its root."""
-    for folder in ("new", "memory"):
-        (tmp_path / folder).mkdir()
-
-    def run(setup: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        nodediag = [sys.executable, "-I", "-m", "nodediag", *(arguments or ("report", "--format", "json"))]
-        command = ["unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private"]
-        shell = ["sh", "-c", CONTAINER, "sh", str(tmp_path), setup, str(tmp_path)]
-        return subprocess.run([*command, *shell, *nodediag], capture_output=True, text=True, check=False, timeout=60)
-
-    return run
-
-
 def view(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)["view"]
@@ -75,7 +42,7 @@ def view(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
 @pytest.mark.root
 @pytest.mark.usefixtures("node")
 @pytest.mark.parametrize(("at", "origin"), [("host", "pod"), ("media/root", "toolbox")])
-def test_a_node_bound_into_a_container_is_found_by_itself(enter: Enter, at: str, origin: str) -> None:
+def test_a_node_bound_into_a_container_is_found_by_itself(enter: "Enter", at: str, origin: str) -> None:
     done = enter(NODE_AT.format(at=at))
     assert view(done) == (origin, f"/{at}")
     facts = json.loads(done.stdout)["facts"]
@@ -86,14 +53,14 @@ def test_a_node_bound_into_a_container_is_found_by_itself(enter: Enter, at: str,
 
 @pytest.mark.root
 @pytest.mark.usefixtures("node")
-def test_the_toolbox_comes_before_the_pod(enter: Enter) -> None:
+def test_the_toolbox_comes_before_the_pod(enter: "Enter") -> None:
     setup = NODE_AT.format(at="host") + "; " + NODE_AT.format(at="media/root")
     assert view(enter(setup)) == ("toolbox", "/media/root")
 
 
 @pytest.mark.root
 @pytest.mark.usefixtures("node")
-def test_a_node_at_another_place_is_one_when_it_is_named(enter: Enter) -> None:
+def test_a_node_at_another_place_is_one_when_it_is_named(enter: "Enter") -> None:
     setup = NODE_AT.format(at="mnt/a node") + '; ln -s "/mnt/a node" "$new/link"'
     assert view(enter(setup, "report", "--format", "json", "--root", "/mnt/a node/")) == ("pod", "/mnt/a node/")
 
@@ -109,35 +76,24 @@ def test_a_node_at_another_place_is_one_when_it_is_named(enter: Enter) -> None:
         'mkdir -p "$new/{at}"; mount --rbind "$new" "$new/{at}"',
         'mkdir -p "$new/{at}"; mount --bind "$new" "$new/{at}"; mount -t proc proc "$new/{at}/proc"',
         'mkdir -p "$new/{at}"; mount --bind / "$new/{at}"',
-        'mkdir -p "$new/{at}/proc" "$new/{at}/sys"; mount --bind /proc "$new/{at}/proc"',
         'mkdir -p "$new/{at}"; mount --bind /usr "$new/{at}"',
-        'd="$new/{at}"; mkdir -p "$d"; mount -t tmpfs none "$d"; mkdir "$d/proc"; mount --bind /proc "$d/proc"',
         'mkdir -p "$(dirname "$new/{at}")"; ln -s / "$new/{at}"',
         'mkdir -p "$(dirname "$new/{at}")"; ln -s {at} "$new/{at}"',
         'mkdir -p "$(dirname "$new/{at}")"; touch "$new/{at}"',
         'mkdir -p "$(dirname "$new/{at}")"; mkfifo "$new/{at}"',
     ],
     ids=[
-        "empty", "some files", "copied mountinfo", "own root", "own root, other procfs", "no procfs", "procfs alone",
-        "a part", "procfs on another file system", "link to own root", "loop", "file", "fifo",
+        "empty", "some files", "copied mountinfo", "own root", "own root, other procfs", "no procfs",
+        "a part", "link to own root", "loop", "file", "fifo",
     ],
 )  # fmt: skip
-def test_a_decoy_never_wins_and_the_report_says_what_to_mount(enter: Enter, at: str, decoy: str) -> None:
+def test_a_decoy_never_wins_and_the_report_says_what_to_mount(enter: "Enter", at: str, decoy: str) -> None:
     done = enter(decoy.format(at=at))
     assert view(done) == ("live", "/")
     assert done.returncode == 3
     report = json.loads(done.stdout)
     assert report["verdict"] == "unknown"
     assert any("/host" in spot["reason"].get("needs", "") for spot in report["view"]["blind_spots"]), report["view"]
-
-
-@pytest.mark.root
-def test_a_decoy_that_is_named_is_a_folder_of_files_and_what_it_lacks_was_not_captured(enter: Enter) -> None:
-    setup = 'mkdir -p "$new/host/proc"; mount --bind /proc "$new/host/proc"'
-    done = enter(setup, "report", "--format", "json", "--root", "/host")
-    assert view(done) == ("tree", "/host")
-    report = json.loads(done.stdout)
-    assert report["facts"]["os_release"]["reason"]["code"] == "not_captured"
 
 
 def test_a_plain_folder_is_a_tree_and_a_recording_a_recording(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def _expected(facts: Facts, profile: Profile) -> Kubelet:
     kubelet = need(facts.kubelet)
     always = profile.kubelet is not msgspec.UNSET and profile.kubelet.always
     if not (kubelet.running or kubelet.state_folder or always):
+        if kubelet.state_reason is not msgspec.UNSET:
+            raise NotKnownError(kubelet.state_reason)
         raise NotApplicableError(f"no sign of Kubernetes here: no kubelet runs, there is no {STATE_PATH}")
     return kubelet
 

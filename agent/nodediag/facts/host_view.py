@@ -29,8 +29,8 @@ _PLAIN: Final = frozenset({"ext2", "ext3", "ext4", "xfs"})  # others have a subv
 _DEPLOYED: Final = "/ostree/"  # where OSTree keeps a machine's root
 _ENOUGH: Final = 2
 NEEDS: Final = (
-    "the node's own root: in a pod, mount the node's / read-only at /host (a hostPath volume); in a container, "
-    "`-v /:/host:ro`; in the COS toolbox it is at /media/root"
+    "the node's own files: in a pod, its /proc and other paths mounted read-only at their places below /host (hostPath "
+    "volumes); in a container, `-v /:/host:ro`; in the COS toolbox they are at /media/root"
 )
 
 

@@ -47,6 +47,7 @@ class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_from: EndpointFrom = EndpointFrom.UNREAD
     cgroup_driver: str = ""
     state_folder: bool = False
+    state_reason: Reason | msgspec.UnsetType = msgspec.UNSET  # why it is not known whether it is there
     evidence: tuple[Evidence, ...] = ()
 
     def flag_evidence(self, flag: str) -> tuple[Evidence, ...]:
@@ -68,7 +69,7 @@ def collect(host: Host) -> Kubelet:
         detail = "no kubelet is among the processes that were captured"
         raise ReadError("/proc", Reason(code=Code.NOT_CAPTURED, detail=detail, needs="the kubelet's /proc/PID/cmdline"))
     if not found:
-        return Kubelet(running=False, state_folder=_has_state(host))
+        return _stopped(host)
     process = found[0]
     flags = parse_flags(process.argv)
     path = flags.get("config", "")
@@ -163,12 +164,14 @@ def _lines(host: Host, path: str) -> tuple[Line, ...]:
         return ()
 
 
-def _has_state(host: Host) -> bool:
-    """Tell a node whose kubelet has run: the folder alone may come with the image."""
+def _stopped(host: Host) -> Kubelet:
+    """Tell whether a node without a running kubelet has had one: the folder alone may come with the image."""
     try:
-        return bool(host.list(STATE_PATH))
+        return Kubelet(running=False, state_folder=bool(host.list(STATE_PATH)))
     except ReadError as error:
-        return error.reason.code in _REFUSED
+        if error.reason.code is Code.NOT_CAPTURED:
+            return Kubelet(running=False, state_reason=error.reason)
+        return Kubelet(running=False, state_folder=error.reason.code in _REFUSED)
 
 
 def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from nodediag.host.live import failure
+from nodediag.host.node_root import open_root
 from nodediag.host.root import Root
 from nodediag.model.reason import BlindSpot, Code, Reason
 
@@ -64,7 +65,7 @@ def find(root: str) -> Found:
     again until nothing new is there. What has once been opened stays readable, whatever becomes of its name.
     """
     _make_room()
-    inside = Root(root)
+    inside = open_root(root)
     files: dict[tuple[int, int], JournalFile] = {}
     refused: list[BlindSpot] = []
     for _ in range(_LOOKS):

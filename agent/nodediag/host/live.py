@@ -30,7 +30,8 @@ from nodediag.host.ask import (
     Uname,
     UnameAnswer,
 )
-from nodediag.host.root import Root
+from nodediag.host.node_root import open_root
+from nodediag.host.root import NotGivenError, Root
 from nodediag.model.reason import Code, Reason
 
 _NAMES_CAP_BYTES: Final = 8 * 1024 * 1024
@@ -115,9 +116,12 @@ class LiveSource:
         return Content(b"".join(chunks))
 
     def _open(self, path: str, flags: int) -> int:
+        return self._opened().open(path, flags)
+
+    def _opened(self) -> Root:
         if self._root is None:
-            self._root = Root(self._path)
-        return self._root.open(path, flags)
+            self._root = open_root(self._path)
+        return self._root
 
     def _regular(self, path: str) -> int | Failure:
         """Open a regular file; what it is, is looked at before it is opened, since opening a device or FIFO acts.
@@ -185,7 +189,8 @@ class LiveSource:
 
     def _sharing(self, kind: Namespace) -> Sharing:
         if kind is Namespace.MOUNT and self._path != "/":
-            return Sharing.SAME  # what lies below another root was taken for PID 1's when the root was chosen
+            # of a root that shows a node all that is given is as PID 1 has it
+            return Sharing.SAME if self._opened().shows_a_node else Sharing.UNKNOWN
         try:
             ours = os.readlink(f"/proc/self/ns/{kind}")
         except OSError:  # a kernel without this kind
@@ -235,6 +240,8 @@ class LiveSource:
 
 def failure(error: OSError, path: str) -> Failure:
     """Give what the system refused as an answer, with a code and what would be needed."""
+    if isinstance(error, NotGivenError):
+        return Failure(Reason(code=Code.NOT_CAPTURED, detail=f"{path} of the node is not mounted here", needs=path))
     number = error.errno or 0
     code = _CODES.get(number, Code.CRASHED)
     what = "a loop of symbolic links, or a link only the kernel can follow" if number == errno.ELOOP else ""

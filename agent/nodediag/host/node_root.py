@@ -1,75 +1,111 @@
-"""Whether a folder is the root of a node that is not our own file system: what a pod or a toolbox is given.
+"""A node's root seen from a pod or a toolbox: bound as a whole, or by some named paths only.
 
-It must hold a mounted procfs whose PID 1 has other mounts than we have, and it must be what that PID 1 has as `/`. So
-an empty folder, a copy of one, a bind mount of our own root, and a folder into which only `/proc` and `/sys` of the
-node were mounted (whose other files would all seem absent) never win.
+A folder shows a node when a procfs is mounted at its /proc whose PID 1 has other mounts than we have. What lies below
+the folder is the node's where PID 1 has the same place of the same file system at that path, and nowhere else: not in
+the folders that the container's runtime made to mount something in, not in a file that the node has replaced since, not
+below what the node has mounted over it since. So what we were not given is never taken for absent.
 """
 
+import os
 import re
-from typing import Final
+import stat
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 import msgspec
 
-from nodediag.host.ask import Content, PathStat, Read, Stat
-from nodediag.host.host import Source
+from nodediag.host.root import Root
 
 _CAP_BYTES: Final = 64 * 1024 * 1024
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
 _FIELDS: Final = 6  # before the optional ones, see proc_pid_mountinfo(5)
 
+Place: TypeAlias = tuple[bytes, bytes]
+
 
 class _Mount(msgspec.Struct, frozen=True):
     id: bytes
+    parent: bytes
     device: bytes
     root: bytes
     target: bytes
     fstype: bytes
 
 
-def shows_a_node(candidate: Source, folder: str) -> bool:
-    """Tell whether `candidate`, whose root is `folder`, is a node's root seen from elsewhere."""
-    procfs = candidate.answer(Stat("/proc"))
-    if not isinstance(procfs, PathStat):
-        return False
-    ours = _own_mounts()
-    if not any(mount.device == procfs.device.encode() and mount.fstype == b"proc" for mount in ours):
-        return False
-    told = candidate.answer(Read("/proc/1/mountinfo", _CAP_BYTES))
-    theirs = _parsed(told.data) if isinstance(told, Content) else []
-    # A mount has one id in all namespaces, and no mount is in two; texts could be compared only if nothing changed.
-    others = {mount.id for mount in theirs}.isdisjoint(mount.id for mount in ours)
-    return others and _place(folder.encode("utf-8", "surrogateescape"), ours) in {
-        (mount.device, mount.root) for mount in theirs if mount.target == b"/"
-    }
+class _Mounts:
+    """A mount table, asked as the kernel looks a path up: from the root on, each mount on the one before it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.all = tuple(_parsed(data))
+        self._on = {(mount.parent, mount.target): mount for mount in self.all if mount.parent != mount.id}
+
+    def places(self, path: bytes) -> set[Place]:
+        """Give on which device an absolute path lies and where on it: one place, but where there are two roots."""
+        return {self._place(start, path) for start in self.all if start.target == b"/"}
+
+    def _place(self, start: _Mount, path: bytes) -> Place:
+        held = start
+        for prefix in _prefixes(path):
+            while (upon := self._on.get((held.id, prefix))) is not None:
+                held = upon
+        below = path[len(held.target.rstrip(b"/")) :]
+        return held.device, (held.root.rstrip(b"/") + below) or b"/"
 
 
-def _own_mounts() -> list[_Mount]:
+def open_root(folder: str) -> Root:
+    """Open a folder as a root; where it shows a node, nothing below it that is not the node's can be opened."""
+    bare = Root(folder)
+    if folder == "/":
+        return bare
     try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            return _parsed(file.read())
-    except OSError:  # without a procfs of our own nothing can be compared
-        return []
+        ours = _own_mounts()
+        theirs = _mounts_of_init(bare) if _has_procfs(bare, ours) else None
+    except OSError:
+        return bare
+    # A mount has one id in all namespaces, and no mount is in two; texts could be compared only if nothing changed.
+    if theirs is None or not {mount.id for mount in theirs.all}.isdisjoint(mount.id for mount in ours.all):
+        return bare
+    bare.close()
+    above = len(os.fsencode(folder).rstrip(b"/"))
+    return Root(folder, lambda path: not ours.places(path).isdisjoint(theirs.places(path[above:] or b"/")))
 
 
-def _place(folder: bytes, mounts: list[_Mount]) -> tuple[bytes, bytes]:
-    """Give on which device a folder lies, and where on it: whatever name it has, that it keeps."""
-    held = _Mount(b"", b"", b"/", b"/", b"")
-    for mount in mounts:
-        longer = len(mount.target) >= len(held.target)
-        if longer and (folder + b"/").startswith(mount.target.rstrip(b"/") + b"/"):
-            held = mount
-    below = folder[len(held.target.rstrip(b"/")) :]
-    return held.device, (held.root.rstrip(b"/") + below) or b"/"
+def _has_procfs(root: Root, ours: _Mounts) -> bool:
+    fd = root.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    try:
+        number = os.fstat(fd).st_dev
+    finally:
+        os.close(fd)
+    device = b"%d:%d" % (os.major(number), os.minor(number))
+    return any(mount.device == device and mount.fstype == b"proc" for mount in ours.all)
 
 
-def _parsed(data: bytes) -> list[_Mount]:
-    found = []
+def _own_mounts() -> _Mounts:
+    with open("/proc/self/mountinfo", "rb") as file:
+        return _Mounts(file.read())
+
+
+def _mounts_of_init(root: Root) -> _Mounts | None:
+    with open(root.open("/proc/1/mountinfo", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
+        return _Mounts(file.read(_CAP_BYTES)) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+
+
+def _prefixes(path: bytes) -> Iterator[bytes]:
+    """Give the folders on the way to an absolute path, and itself, but not the root."""
+    at = path.find(b"/", 1)
+    while at > 0:
+        yield path[:at]
+        at = path.find(b"/", at + 1)
+    if path != b"/":
+        yield path
+
+
+def _parsed(data: bytes) -> Iterator[_Mount]:
     for line in data.splitlines():
         fields, _, rest = line.partition(b" - ")
         words = fields.split(b" ")
         if len(words) >= _FIELDS:
-            found.append(_Mount(words[0], words[2], _plain(words[3]), _plain(words[4]), rest.split(b" ")[0]))
-    return found
+            yield _Mount(words[0], words[1], words[2], _plain(words[3]), _plain(words[4]), rest.split(b" ")[0])
 
 
 def _plain(text: bytes) -> bytes:

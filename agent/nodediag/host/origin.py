@@ -1,7 +1,6 @@
 """Which node is meant, and through what it is seen: this machine, a pod, a toolbox, a folder, a recording.
 
-A folder named as a toolbox or pod would name it is believed only when it is what another PID 1 has as its root, see
-node_root.py.
+A folder named as a toolbox or pod would name it is believed only when it shows another PID 1, see node_root.py.
 """
 
 import os
@@ -11,10 +10,22 @@ from typing import Final
 
 from nodediag.errors import UsageError
 from nodediag.host import own, processes
-from nodediag.host.ask import Ask, Content, Failure, PathStat, Read, Readlink, Reply, Stat
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    Namespace,
+    NamespaceAnswer,
+    Namespaces,
+    PathStat,
+    Read,
+    Readlink,
+    Reply,
+    Sharing,
+    Stat,
+)
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
-from nodediag.host.node_root import shows_a_node
 from nodediag.host.recording import FILES, Recorder
 from nodediag.host.redacting import RedactingSource
 from nodediag.host.replay import ReplaySource, is_recording
@@ -73,17 +84,23 @@ def _found(budget_s: float) -> Opened:
     for candidate, origin in ((TOOLBOX_ROOT, Origin.TOOLBOX), (POD_ROOT, Origin.POD)):
         if isinstance(ours.answer(Stat(candidate)), PathStat):
             children = _children(candidate, budget_s)
-            if shows_a_node(children, candidate):
+            if _shows_a_node(children):
                 ours.close()
                 return _opened(children, origin, candidate, candidate)
             children.close()
     return _opened(ours, Origin.LIVE, "/", "/")
 
 
+def _shows_a_node(folder: Source) -> bool:
+    """Tell whether what lies below a folder that is not our root is as some PID 1 has it."""
+    told = folder.answer(Namespaces())
+    return isinstance(told, NamespaceAnswer) and told.sharing[Namespace.MOUNT] is Sharing.SAME
+
+
 def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
     children = _children(real, budget_s)
     try:
-        if shows_a_node(children, real):
+        if _shows_a_node(children):
             return _opened(children, Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD, root, real)
         if not is_recording(children):
             return _opened(children, Origin.TREE, root, real, TreeSource(children))

@@ -2,12 +2,16 @@
 
 openat2(2) with RESOLVE_IN_ROOT does it in the kernel; Python 3.11 has no wrapper, so it is called by number. Where the
 kernel is older (ENOSYS) or a seccomp filter refuses (EPERM), a walk by directory descriptors does the same.
+
+Of a root that is only partly the node's (see node_root.py) nothing else is given.
 """
 
 import ctypes
 import errno
 import os
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar, Final
 
 _OPENAT2: Final = 437  # the same on every architecture, see openat2(2)
@@ -18,6 +22,7 @@ _PATH_MAX: Final = 4096  # with the NUL at its end
 _TRIES: Final = 32  # openat2 gives EAGAIN while something is renamed on the way
 _PROC_SUPER_MAGIC: Final = 0x9FA0
 _STATFS_WORDS: Final = 32  # struct statfs has at most 120 bytes; f_type comes first
+_NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class _OpenHow(ctypes.Structure):
@@ -28,20 +33,50 @@ class _OpenHow(ctypes.Structure):
     ]
 
 
-class Root:
-    """A directory taken as the root of a node."""
+class NotGivenError(OSError):
+    """The path may be on the node, but what is found there, or the folder in which it would be, is not the node's."""
 
     def __init__(self, path: str) -> None:
+        super().__init__(errno.EXDEV, os.strerror(errno.EXDEV), path)
+
+
+class Root:
+    """A directory taken as the root of a node; `holds` tells of a path of ours whether the node's own lies there."""
+
+    def __init__(self, path: str, holds: Callable[[bytes], bool] | None = None) -> None:
+        self._holds = holds
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._has_openat2 = True
+
+    @property
+    def shows_a_node(self) -> bool:
+        """Whether it is the root of a node other than where we run."""
+        return self._holds is not None
 
     def close(self) -> None:
         """Let go of the directory."""
         os.close(self._fd)
 
     def open(self, path: str, flags: int) -> int:
-        """Give a descriptor for a path of the node; raises OSError as the system call does."""
+        """Give a descriptor for a path of the node; raises OSError as the system call does, or NotGivenError."""
+        if self._holds is None:
+            return self._open(path, flags)
+        try:
+            fd = self._open(path, flags)
+        except OSError as error:
+            if error.errno in _NOTHING:
+                os.close(self._given(self._reached(path), path))
+            raise
+        return self._given(fd, path)
+
+    def _given(self, fd: int, path: str) -> int:
+        if self._holds is not None and self._holds(os.fsencode(os.readlink(f"/proc/self/fd/{fd}"))):
+            return fd
+        os.close(fd)
+        raise NotGivenError(path)
+
+    def _open(self, path: str, flags: int) -> int:
         if self._has_openat2:
             try:
                 return self._openat2(path, flags | os.O_CLOEXEC)
@@ -72,6 +107,17 @@ class Root:
         way = [os.dup(self._fd)]  # the directories gone through, from the root to where we are
         try:
             return self._walk(path, _parts(name), way, flags | os.O_CLOEXEC)
+        finally:
+            for fd in way:
+                os.close(fd)
+
+    def _reached(self, path: str) -> int:
+        """Give the folder in which a lookup that leads nowhere ends."""
+        way = [os.dup(self._fd)]
+        try:
+            with suppress(OSError):
+                os.close(self._walk(path, _parts(_encoded(path)), way, os.O_PATH | os.O_CLOEXEC))
+            return os.dup(way[-1])
         finally:
             for fd in way:
                 os.close(fd)

@@ -44,7 +44,7 @@ def _name(facts: Facts, hostname: str) -> str:
     if kubelet is None:
         return UNKNOWN
     if not kubelet.running:
-        return NONE if not kubelet.state_folder else UNKNOWN
+        return UNKNOWN if kubelet.state_folder or kubelet.state_reason else NONE
     return kubelet.flags.get("hostname-override") or hostname.lower()
 
 
