@@ -23,7 +23,7 @@ _FIELDS: Final = 6  # before the optional ones, see proc_pid_mountinfo(5)
 Place: TypeAlias = tuple[bytes, bytes]
 
 
-class _Mount(msgspec.Struct, frozen=True):
+class _Mount(msgspec.Struct, frozen=True, gc=False):
     id: bytes
     parent: bytes
     device: bytes
@@ -37,14 +37,15 @@ class _Mounts:
 
     def __init__(self, data: bytes) -> None:
         self.all = tuple(_parsed(data))
+        self._roots = tuple(mount for mount in self.all if mount.target == b"/")
         self._on = {(mount.parent, mount.target): mount for mount in self.all if mount.parent != mount.id}
 
     def places(self, path: bytes) -> set[Place]:
         """Give on which device an absolute path lies and where on it: one place, but where there are two roots."""
-        return {self._place(start, path) for start in self.all if start.target == b"/"}
+        return {self._place(root, path) for root in self._roots}
 
-    def _place(self, start: _Mount, path: bytes) -> Place:
-        held = start
+    def _place(self, root: _Mount, path: bytes) -> Place:
+        held = root
         for prefix in _prefixes(path):
             while (upon := self._on.get((held.id, prefix))) is not None:
                 held = upon
