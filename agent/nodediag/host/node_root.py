@@ -32,7 +32,7 @@ class _Mount(msgspec.Struct, frozen=True, gc=False):
     fstype: bytes
 
 
-class _Mounts:
+class MountTable:
     """A mount table, asked as the kernel looks a path up: from the root on, each mount on the one before it."""
 
     def __init__(self, data: bytes) -> None:
@@ -71,7 +71,7 @@ def open_root(folder: str) -> Root:
     return Root(folder, lambda path: not ours.places(path).isdisjoint(theirs.places(path[above:] or b"/")))
 
 
-def _has_procfs(root: Root, ours: _Mounts) -> bool:
+def _has_procfs(root: Root, ours: MountTable) -> bool:
     fd = root.open("/proc", os.O_PATH | os.O_DIRECTORY)
     try:
         number = os.fstat(fd).st_dev
@@ -81,14 +81,14 @@ def _has_procfs(root: Root, ours: _Mounts) -> bool:
     return any(mount.device == device and mount.fstype == b"proc" for mount in ours.all)
 
 
-def _own_mounts() -> _Mounts:
+def _own_mounts() -> MountTable:
     with open("/proc/self/mountinfo", "rb") as file:
-        return _Mounts(file.read())
+        return MountTable(file.read())
 
 
-def _mounts_of_init(root: Root) -> _Mounts | None:
+def _mounts_of_init(root: Root) -> MountTable | None:
     with open(root.open("/proc/1/mountinfo", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-        return _Mounts(file.read(_CAP_BYTES)) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        return MountTable(file.read(_CAP_BYTES)) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _prefixes(path: bytes) -> Iterator[bytes]:
