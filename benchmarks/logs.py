@@ -1,7 +1,7 @@
 """Measures reading and matching of a journal against a loop that only fetches the same fields, and against grep.
 
 The journals are made here: 400,000 entries of a quiet kubelet and containerd, and a storm in which every line is a
-failure. Needs systemd-journal-remote. Ends with 1 when a bar is missed.
+failure of another pod. Needs systemd-journal-remote. Ends with 1 when a bar is missed.
 """
 
 import subprocess
@@ -45,10 +45,21 @@ def quiet(number: int) -> str:
 
 
 def storm(number: int) -> str:
-    """Give a line that is a failure."""
+    """Give a line that is a failure, each of another pod or container."""
+    time = f"12:00:00.{number % 1000000:06d}"
+    if number % 2:
+        sandbox = f"{number * 2654435761 % 2**64:016x}" * 4
+        return (
+            f'time="2025-11-21T{time}Z" level=error '
+            f'msg="StopPodSandbox for \\"{sandbox}\\" failed" error="rpc error: '
+            f'code = Unknown desc = failed to destroy network for sandbox \\"{sandbox}\\": plugin type=\\"calico\\" '
+            'failed (delete): error getting ClusterInformation: connection is unauthorized: Unauthorized"'
+        )
+    uid = f"{number * 2654435761 % 2**32:08x}-1a2b-4c3d-8e9f-{number:012x}"
     return (
-        f"E1121 12:00:00.{number % 1000000:06d}    1234 kubelet.go:2040] "
-        f'"Skipping pod synchronization" err="PLEG is not healthy: pleg was last seen active {number % 9 + 3}m0s ago"'
+        f'E1121 {time}    1234 pod_workers.go:1300] "Error syncing pod, skipping" '
+        'err="failed to \\"StartContainer\\" for \\"app\\" with CrashLoopBackOff: \\"back-off 5m0s restarting failed '
+        f'container=app pod=app-{number % 97}_default({uid})\\"" pod="default/app-{number % 97}" podUID="{uid}"'
     )
 
 

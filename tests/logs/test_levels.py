@@ -1,6 +1,6 @@
 import pytest
 
-from nodediag.logs.levels import level, timeless
+from nodediag.logs.levels import level
 from nodediag.logs.matcher import Matcher
 
 
@@ -62,20 +62,6 @@ from nodediag.logs.matcher import Matcher
 )
 def test_the_level_comes_from_the_message_before_the_priority(message: str, priority: int | None, said: str) -> None:
     assert level(message.encode(), priority) == said
-
-
-@pytest.mark.parametrize(
-    ("message", "rest"),
-    [
-        (b"E0716 02:08:55.559351    3356 kubelet.go:2040] x", b"kubelet.go:2040] x"),
-        (b"E0716 02:08:55.559351 1234567 kubelet.go:2040] x", b"kubelet.go:2040] x"),
-        (b'time="2024-01-01T00:00:00.123456789Z" level=error msg="x"', b'" level=error msg="x"'),
-        (b"plain words 12:00", b"plain words 12:00"),
-        (b"", b""),
-    ],
-)
-def test_messages_are_compared_without_their_time(message: bytes, rest: bytes) -> None:
-    assert message[timeless(message) :] == rest
 
 
 @pytest.mark.parametrize("message", [

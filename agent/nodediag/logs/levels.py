@@ -28,13 +28,12 @@ _WORDS: Final = {
 }  # fmt: skip
 _PRIORITIES: Final = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")
 _LOOKED_AT: Final = 300
-_KLOG_HEAD: Final = 30  # `E0716 02:08:55.559351    3356 `, the pid padded to seven places
-_TIME_END: Final = 48
 # RE2 patterns that a message of a level above info has, for the set that looks at many messages at once.
 MARKS: Final = (
     r"\b[WEF]\d{4} \d\d:\d\d:\d\d\.",
-    r"""(?:level|severity|lvl)"?\s*[=:]\s*"?(?i:warn|err|crit|fatal|d?panic|alert|emerg|[456]0\b)""",
-    r"""\b(?:WARN|ERRO|FATA|PANI)(?:\x1b\[0?m)?\[\d+\]|\[(?:WARNING|ERROR|CRITICAL)\]: |^\{"ts":[\d.]+,"caller":""",
+    r"""(?:level|severity|lvl)"?\s*[=:]\s*"?(?i:warn|err|crit|fatal|d?panic|alert|emerg)""",
+    r"""(?:level|severity|lvl)"?\s*[=:]\s*"?[456]0\b""",
+    r"""\b(?:WARN|ERRO|FATA|PANI)(?:\x1b\[\d*m)?\[\d+\]|\[(?:WARNING|ERROR|CRITICAL)\]: |^\{"ts":[\d.]+,"caller":""",
 )
 
 
@@ -68,12 +67,3 @@ def _said(head: str, start: int) -> str:
     else:
         field = _LOGFMT.match(head, start) or _TERMINAL.match(head, start) or _PYTHON.match(head, start)
     return _WORDS.get(field[1].lower(), "") if field is not None else ""
-
-
-def timeless(message: bytes) -> int:
-    """Tell where a message goes on behind the time and process id that begin a klog header or a logfmt line."""
-    if message[1:5].isdigit() and message[5:6] == b" " and message[8:9] == b":" and message[29:30] == b" ":
-        return _KLOG_HEAD
-    if message.startswith(b'time="'):
-        return max(0, message.find(b'" ', len(b'time="'), _TIME_END))
-    return 0

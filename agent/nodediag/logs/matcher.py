@@ -7,6 +7,7 @@ import re2
 
 from nodediag.errors import NodediagError, ProfileError
 from nodediag.logs.levels import MARKS, level
+from nodediag.logs.numbers import widened
 from nodediag.logs.sources import sources
 from nodediag.signatures.signature import Signature
 
@@ -14,6 +15,7 @@ _MAX_MEM: Final = 64 << 20
 _SENTINEL: Final = b"\x00nodediag-sentinel\x00"
 _LINEWISE: Final = b"(?m)"  # `^` and `$` are those of a line, so that they hold among many messages too
 _SUBJECT: Final = 256
+_MOST_NAMES: Final = 4096
 
 
 class MatcherError(NodediagError):
@@ -35,17 +37,23 @@ class Matcher:
         self._excuses = self._add(signatures, "unless", self._set)
         self._clears = self._add(signatures, "cleared_by", self._set, self._suspects)
         self._cleared_by = [pattern for signature in signatures for pattern in signature.cleared_by]
+        self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
         for one in (self._set, self._suspects):
             for mark in MARKS:
                 one.Add(_LINEWISE + mark.encode())
+        for pattern in _numbered(signatures):
+            self._numbered.Add(_LINEWISE + pattern.encode())
+        for one in (self._set, self._suspects, self._numbered):
             one.Add(_SENTINEL)
             one.Compile()
+        self._names: dict[tuple[tuple[int, ...], str, str], tuple[Signature, ...]] = {}
         self._first_excuse = len(self._owners)
         self._first_clear = self._first_excuse + len(self._excuses)
         self._first_mark = self._first_clear + len(self._clears)
         self._order = {signature.id: index for index, signature in enumerate(signatures)}
         self._compiled: dict[str, re2._Regexp] = {}
-        if self.hits(_SENTINEL) != (self._first_mark + len(MARKS),) or not self.suspicious(_SENTINEL):
+        ran = self.suspicious(_SENTINEL) and self.asks_for_numbers(_SENTINEL)
+        if self.hits(_SENTINEL) != (self._first_mark + len(MARKS),) or not ran:
             raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
 
     def _add(self, signatures: tuple[Signature, ...], key: str, *sets: re2.Set) -> list[Signature]:
@@ -71,12 +79,25 @@ class Matcher:
         """Tell whether anything in a text of many messages matches at all."""
         return self._suspects.Match(messages) is not None
 
+    def asks_for_numbers(self, message: bytes) -> bool:
+        """Tell whether with other numbers in it a message might mean something else."""
+        return self._numbered.Match(message) is not None
+
     def match(self, message: bytes, unit: str = "", priority: int | None = None) -> tuple[Signature, ...]:
         """Give the signatures a message is an occurrence of, the most specific first."""
         return self.named(self.hits(message), unit, level(message, priority))
 
     def named(self, hits: tuple[int, ...], unit: str, said: str) -> tuple[Signature, ...]:
         """Give the signatures behind hits that apply to this unit and level; broader ones give way."""
+        key = (hits, unit, said)
+        names = self._names.get(key)
+        if names is None:
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            names = self._names[key] = self._judged(hits, unit, said)
+        return names
+
+    def _judged(self, hits: tuple[int, ...], unit: str, said: str) -> tuple[Signature, ...]:
         excused = {self._excuses[hit - self._first_excuse].id for hit in hits if self._is_excuse(hit)}
         found: dict[str, tuple[int, Signature]] = {}
         for hit in hits:
@@ -126,6 +147,13 @@ class Matcher:
         if pattern not in self._compiled:
             self._compiled[pattern] = re2.compile(_LINEWISE + pattern.encode(), _options())
         return self._compiled[pattern]
+
+
+def _numbered(signatures: tuple[Signature, ...]) -> set[str]:
+    every = {
+        pattern for one in signatures for patterns in (one.patterns, one.unless, one.cleared_by) for pattern in patterns
+    } | {*MARKS}
+    return {wide for pattern in every if (wide := widened(pattern)) != pattern}
 
 
 def _applies(signature: Signature, unit: str, said: str) -> bool:

@@ -6,20 +6,20 @@ nothing, and then nothing more is asked of them. In the others each message is h
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from typing import Final
 
 from nodediag.journal.journal import KERNEL, Entry, Journal, Query
 from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.boots import abrupt_ends
-from nodediag.logs.levels import level, timeless
+from nodediag.logs.levels import level
 from nodediag.logs.losses import losses
 from nodediag.logs.matcher import Matcher
+from nodediag.logs.numbers import MASK
 from nodediag.logs.relations import follows
 from nodediag.logs.sample import sample
 from nodediag.logs.scanned import Scanned
 from nodediag.logs.shapes import shape
-from nodediag.logs.tally import MOST_SUBJECTS, Kept, Tally
+from nodediag.logs.tally import BURST_US, MOST_SUBJECTS, Kept, Tally
 from nodediag.logs.times import said as time_said
 from nodediag.logs.units import SYSTEMD
 from nodediag.model.logs import ErrorShape, LogFile, LogFinding, LogResult, LogSample, UnitLogs
@@ -41,7 +41,7 @@ _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 class _Meaning:
     """What a message comes to: its level, what it is an occurrence of, of which reports it is part, what is over."""
 
-    __slots__ = ("clears", "hit", "parts", "plain", "said", "stops", "tallies")
+    __slots__ = ("clears", "common", "hit", "parts", "plain", "said", "shape", "stops", "tallies")
 
     def __init__(self, said: str, tallies: list[Tally], clears: tuple[tuple[str, str], ...], *, hit: bool) -> None:
         self.said = said
@@ -49,8 +49,36 @@ class _Meaning:
         self.clears = clears
         self.hit = hit
         self.parts: list[Signature] = []
+        self.common = False  # whether all that differ from it in numbers and ids only mean the same
         self.stops = any(tally.signature.condition == _PLANNED_STOP for tally in tallies)
         self.plain = bool(tallies) and not clears and not self.stops
+        self.shape: tuple[str, str] | None = None  # of an error without a name, once it was worked out
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether one occurrence more changes nothing but how often, and when last."""
+        return self.plain and all(tally.settled for tally in self.tallies)
+
+
+_Key = tuple[int | None, bytes]
+
+
+class _Unit:
+    """What is known while one unit is read: its levels, open reports, and what its messages mean."""
+
+    __slots__ = ("blocks", "known", "levels", "name", "plain")
+
+    def __init__(self, name: str, blocks: Blocks | None) -> None:
+        self.name = name
+        self.blocks = blocks
+        self.levels: Counter[str] = Counter()
+        self.known: dict[_Key, _Meaning] = {}
+        self.plain = blocks is None and name != SYSTEMD
+
+    def named_levels(self, entries: int) -> dict[str, int]:
+        """Give the levels in their order; a batch without a mark of any other level is all info."""
+        self.levels["info"] += entries - self.levels.total()
+        return {name: self.levels[name] for name in _LEVELS if self.levels[name]}
 
 
 class Scan:
@@ -99,10 +127,9 @@ class Scan:
         return Scanned(result=result, on_image={t.signature.id: t.signature.on_image for t in faults if t.reached})
 
     def _unit(self, journal: Journal, unit: str, query: Query) -> None:
+        one = _Unit(unit, Blocks(lambda event: self._event(unit, event)) if unit == KERNEL else None)
+        suspicious, blocks = self._matcher.suspicious, one.blocks
         entries = first = last = 0
-        levels: Counter[str] = Counter()
-        blocks = Blocks(lambda event: self._event(unit, event)) if unit == KERNEL else None
-        suspicious, judge = self._matcher.suspicious, self._judge(unit, levels, blocks)
         stormy = False
         for batch in journal.batches(unit, query):
             entries += len(batch)
@@ -113,56 +140,66 @@ class Scan:
             urgent = stormy or any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
             urgent = urgent or (blocks is not None and blocks.waits(batch[0].time_us))
             if urgent or suspicious(b"\n".join([entry.message for entry in batch])):
-                stormy = sum(map(judge, batch)) > len(batch) // 2
+                stormy = self._judge(one, batch) > len(batch) // 2
         if blocks is not None:
             blocks.close()
         if entries:
-            levels["info"] += entries - levels.total()  # a batch without a mark of any other level is all info
-            named = {name: levels[name] for name in _LEVELS if levels[name]}
             times = {"first": time_said(first), "last": time_said(last)}
+            named = one.named_levels(entries)
             self._units[unit] = UnitLogs(entries=entries, levels=named, cut=journal.cut(unit), **times)
 
-    def _judge(self, unit: str, levels: Counter[str], blocks: Blocks | None) -> Callable[[Entry], bool]:
-        """Make what judges one entry of a unit and tells whether anything in it matched.
+    def _judge(self, one: _Unit, batch: list[Entry]) -> int:
+        """Judge a batch of a unit's entries, and tell in how many of them anything matched.
 
-        In a storm the same messages come again and again but for their time: what one means is worked out once.
+        In a storm the same messages come again and again but for numbers and ids: what one means is worked out once,
+        and those of a batch that mean the same are counted together.
         """
-        known: dict[tuple[bytes, int | None, bytes], _Meaning] = {}
+        keys = [(entry.priority, entry.message.translate(MASK)) for entry in batch]
+        if not one.plain or batch[-1].time_us - batch[0].time_us > BURST_US:
+            return sum(self._judge_one(one, key, entry) for key, entry in zip(keys, batch, strict=True))
+        hits = 0
+        latest = dict(zip(keys, batch, strict=True))
+        for key, count in Counter(keys).items():
+            meaning = one.known.get(key)
+            if count > 1 and meaning is not None and meaning.counts_only:
+                one.levels[meaning.said] += count
+                for tally in meaning.tallies:
+                    tally.add_many(one.name, latest[key], count)
+                hits += count * meaning.hit
+            else:
+                same = (entry for other, entry in zip(keys, batch, strict=True) if other == key)
+                hits += sum(self._judge_one(one, key, entry) for entry in same)
+        return hits
 
-        plain = blocks is None and unit != SYSTEMD
-
-        def judge(entry: Entry) -> bool:
-            message = entry.message
-            key = (message[:1], entry.priority, message[timeless(message) :])
-            meaning = known.get(key)
-            if meaning is None:
-                meaning = self._meaning(unit, entry, reports=blocks is not None)
-                if len(message) <= _MOST_KNOWN_BYTES:
-                    if len(known) >= _MOST_KNOWN:
-                        known.clear()
-                    known[key] = meaning
-            levels[meaning.said] += 1
-            for tally in meaning.tallies:
-                tally.add(unit, entry, self._matcher)
-            if plain and meaning.plain:
-                return meaning.hit
-            self._note(unit, entry, meaning)
-            if blocks is not None and blocks.takes(entry, meaning.parts, known=bool(meaning.tallies)):
-                return True
-            if not meaning.tallies and meaning.said in _NAMED:
-                self._unnamed(unit, entry)
+    def _judge_one(self, one: _Unit, key: _Key, entry: Entry) -> bool:
+        meaning = one.known.get(key)
+        if meaning is None:
+            meaning = self._meaning(one, entry)
+            if meaning.common and len(entry.message) <= _MOST_KNOWN_BYTES:
+                if len(one.known) >= _MOST_KNOWN:
+                    one.known.clear()
+                one.known[key] = meaning
+        one.levels[meaning.said] += 1
+        for tally in meaning.tallies:
+            tally.add(one.name, entry, self._matcher)
+        if one.plain and meaning.plain:
             return meaning.hit
+        self._note(one.name, entry, meaning)
+        if one.blocks is not None and one.blocks.takes(entry, meaning.parts, known=bool(meaning.tallies)):
+            return True
+        if not meaning.tallies and meaning.said in _NAMED:
+            self._unnamed(one.name, entry, meaning)
+        return meaning.hit
 
-        return judge
-
-    def _meaning(self, unit: str, entry: Entry, *, reports: bool) -> _Meaning:
+    def _meaning(self, one: _Unit, entry: Entry) -> _Meaning:
         hits = self._matcher.hits(entry.message)
         said = level(entry.message, entry.priority)
-        named = self._matcher.named(hits, unit, said)
-        parts = [signature for signature in named if reports and signature.block]
+        named = self._matcher.named(hits, one.name, said)
+        parts = [signature for signature in named if one.blocks is not None and signature.block]
         tallies = [self._tally(signature) for signature in named if signature not in parts]
         meaning = _Meaning(said, tallies, self._matcher.cleared(hits, entry.message), hit=bool(hits))
         meaning.parts = parts
+        meaning.common = not meaning.clears and not self._matcher.asks_for_numbers(entry.message)
         return meaning
 
     def _note(self, unit: str, entry: Entry, meaning: _Meaning) -> None:
@@ -189,9 +226,10 @@ class Scan:
             tally = self._tallies[signature.id] = Tally(signature)
         return tally
 
-    def _unnamed(self, unit: str, entry: Entry) -> None:
+    def _unnamed(self, unit: str, entry: Entry, meaning: _Meaning) -> None:
         """Group an error without a name by its shape; when there are too many shapes, the rare ones go."""
-        key = (unit, shape(entry.message.decode("utf-8", "backslashreplace")))
+        key = meaning.shape or (unit, shape(entry.message.decode("utf-8", "backslashreplace")))
+        meaning.shape = key
         count, first = self._shapes.get(key, (0, entry))
         self._shapes[key] = (count + 1, first)
         if len(self._shapes) > _MOST_SHAPES_KEPT:

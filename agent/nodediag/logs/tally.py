@@ -17,7 +17,7 @@ _MOST_ASKED: Final = 1000  # beyond it a storm is only counted
 _MOST_TOLD: Final = 4096
 _MOST_BURSTS: Final = 64
 _MOST_MOMENTS: Final = 512
-_BURST_US: Final = 300_000_000
+BURST_US: Final = 300_000_000
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SERVICE: Final = re.compile(rb"([A-Za-z0-9_.@\\:-]+)\.service\b")
 _DESCRIBED: Final = (  # descriptions of units, which old systemd gives alone
@@ -95,12 +95,8 @@ class Tally:
         time_us = entry.time_us
         if self._told and time_us in self._told:
             return
-        if self.count > _MOST_ASKED and self._plain and self.reached:
-            self.count += 1
-            if time_us - self.last > _BURST_US:
-                self.bursts.append(time_us)
-            self.last = max(self.last, time_us)
-            self._latest = (unit, entry)
+        if self.settled:
+            self.add_many(unit, entry, 1)
             return
         self._count(unit, time_us)
         if self.count <= _MOST_ASKED or self._by_subject:
@@ -118,6 +114,19 @@ class Tally:
         elif not self.reached:
             self._window.add(time_us)
             self.reached = self._window.reached
+
+    @property
+    def settled(self) -> bool:
+        """Whether of further occurrences only the number and the last time count: it storms, all else is kept."""
+        return self.count > _MOST_ASKED and self._plain and self.reached and not self._told
+
+    def add_many(self, unit: str, latest: Entry, count: int) -> None:
+        """Count occurrences that came shortly one after the other, once settled."""
+        self.count += count
+        if latest.time_us - self.last > BURST_US:
+            self.bursts.append(latest.time_us)
+        self.last = max(self.last, latest.time_us)
+        self._latest = (unit, latest)
 
     def add_event(self, unit: str, event: Event, matcher: Matcher) -> None:
         """Count a report of many lines as one occurrence."""
@@ -143,7 +152,7 @@ class Tally:
 
     def _count(self, unit: str, time_us: int) -> None:
         self.count += 1
-        if time_us - self.last > _BURST_US:
+        if time_us - self.last > BURST_US:
             self.bursts.append(time_us)
         self.moments.append(time_us)
         self.last = max(self.last, time_us)
