@@ -129,6 +129,13 @@ def test_a_storm_is_counted_whole_and_sampled_little() -> None:
     assert (finding.count, len(finding.samples), result.entries) == (5000, 3, 5000)
 
 
+def test_a_message_of_several_lines_is_read_whole_and_two_messages_are_not_read_as_one() -> None:
+    wrapped, apart = [b"fine", b"nfs: server nas\n1 not responding"], [b"nfs: server nas", b"1 not responding"]
+    assert [finding.id for finding in scan(Told(wrapped)).signatures] == ["kernel.nfs-silent"]
+    assert not scan(Told(apart)).signatures
+    assert not Matcher(SIGNATURES).suspicious(b"\n".join(apart))
+
+
 def test_levels_are_counted_by_what_messages_say() -> None:
     result = scan(Told([b"I0101 00:00:00.000000 1 a.go:1] fine", b"E0101 00:00:00.000000 1 a.go:1] broken", b"plain"]))
     assert result.units["a.service"].levels == {"error": 1, "info": 2}

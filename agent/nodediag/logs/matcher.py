@@ -1,5 +1,6 @@
 """One automaton over all signatures: RE2's set tells which patterns a message matches, in linear time."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,7 @@ from nodediag.signatures.signature import Signature
 _MAX_MEM: Final = 64 << 20
 _SENTINEL: Final = b"\x00nodediag-sentinel\x00"
 _LINEWISE: Final = b"(?m)"  # `^` and `$` are those of a line, so that they hold among many messages too
+_NEGATED: Final = re.compile(r"(?<!\\)\[\^(?!\\n)")
 _SUBJECT: Final = 256
 _MOST_NAMES: Final = 4096
 
@@ -33,9 +35,9 @@ class Matcher:
     def __init__(self, signatures: tuple[Signature, ...]) -> None:
         self._set = re2.Set.SearchSet(_options())
         self._suspects = re2.Set.SearchSet(_options())  # all but the excuses, which healthy messages match too
-        self._owners = self._add(signatures, "patterns", self._set, self._suspects)
-        self._excuses = self._add(signatures, "unless", self._set)
-        self._clears = self._add(signatures, "cleared_by", self._set, self._suspects)
+        self._owners = self._add(signatures, "patterns")
+        self._excuses = self._add(signatures, "unless")
+        self._clears = self._add(signatures, "cleared_by")
         self._cleared_by = [pattern for signature in signatures for pattern in signature.cleared_by]
         self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
         for one in (self._set, self._suspects):
@@ -56,14 +58,15 @@ class Matcher:
         if self.hits(_SENTINEL) != (self._first_mark + len(MARKS),) or not ran:
             raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
 
-    def _add(self, signatures: tuple[Signature, ...], key: str, *sets: re2.Set) -> list[Signature]:
-        """Add the patterns of one key to some sets, and give the signature of each."""
+    def _add(self, signatures: tuple[Signature, ...], key: str) -> list[Signature]:
+        """Add the patterns of one key, and give the signature of each."""
         owners: list[Signature] = []
         for signature in signatures:
             for pattern in getattr(signature, key):
                 try:
-                    for one in sets:
-                        one.Add(_LINEWISE + pattern.encode())
+                    self._set.Add(_LINEWISE + pattern.encode())
+                    if key != "unless":
+                        self._suspects.Add(_LINEWISE + _within_a_line(pattern).encode())
                 except re2.error as error:
                     why = f"{pattern!r} is no RE2: {error}"
                     raise ProfileError(signature.file, f"{signature.id}.{key}", why) from error
@@ -76,7 +79,7 @@ class Matcher:
         return tuple(sorted(found)) if found else ()
 
     def suspicious(self, messages: bytes) -> bool:
-        """Tell whether anything in a text of many messages matches at all."""
+        """Tell whether anything in a text of many messages matches at all; each of them must be of one line."""
         return self._suspects.Match(messages) is not None
 
     def asks_for_numbers(self, message: bytes) -> bool:
@@ -160,6 +163,11 @@ def _applies(signature: Signature, unit: str, said: str) -> bool:
     if signature.units and unit and not sources(unit) & set(signature.units):
         return False
     return not signature.levels or said in signature.levels
+
+
+def _within_a_line(pattern: str) -> str:
+    """Keep a pattern from reaching over a line's end: RE2 then starts afresh at each line of a text, and stays fast."""
+    return _NEGATED.sub(r"[^\\n", pattern).replace("(?s)", "")
 
 
 def _text(said: bytes | str) -> str:

@@ -139,7 +139,8 @@ class Scan:
                 self._newest = (unit, batch[-1])
             urgent = stormy or any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
             urgent = urgent or (blocks is not None and blocks.waits(batch[0].time_us))
-            if urgent or suspicious(b"\n".join([entry.message for entry in batch])):
+            joined = b"\n".join([entry.message for entry in batch])
+            if urgent or joined.count(b"\n") >= len(batch) or suspicious(joined):
                 stormy = self._judge(one, batch) > len(batch) // 2
         if blocks is not None:
             blocks.close()
