@@ -25,8 +25,10 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Uname,
     UnameAnswer,
+    VfsStat,
     place,
 )
 from nodediag.host.host import Host, Line, Seen
@@ -40,8 +42,16 @@ Files = dict[str, str | bytes | Failure]
 class TextSource:
     """A node made of texts at paths; what is not there is absent, or not captured where it stands for a folder."""
 
-    def __init__(self, files: Files, processes: tuple[Process, ...], uname: UnameAnswer | None, missing: Code) -> None:
+    def __init__(
+        self,
+        files: Files,
+        processes: tuple[Process, ...],
+        uname: UnameAnswer | None,
+        statvfs: dict[str, VfsStat],
+        missing: Code,
+    ) -> None:
         self._files = files
+        self._statvfs = statvfs
         self._processes = processes
         self._uname = uname
         self._missing = missing
@@ -57,6 +67,8 @@ class TextSource:
             case Stat(path):
                 held = any(file == path or file.startswith(path + "/") for file in self._files)
                 return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if held else self._lacking(ask)
+            case Statvfs(path):
+                return self._statvfs.get(path, self._lacking(ask))
             case Processes():
                 return ProcessList(self._processes, complete=True)
             case Uname():
@@ -90,6 +102,7 @@ class MakeHost(Protocol):
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
+        statvfs: dict[str, VfsStat] | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 
@@ -107,10 +120,11 @@ def host() -> MakeHost:
         *,
         processes: tuple[Process, ...] = (),
         uname: UnameAnswer | None = None,
+        statvfs: dict[str, VfsStat] | None = None,
         missing: Code = Code.ABSENT,
     ) -> Host:
         seen = Seen(origin=Origin.TREE, root="/node", uid=0)
-        return Host(TextSource(files, processes, uname, missing), seen)
+        return Host(TextSource(files, processes, uname, statvfs or {}, missing), seen)
 
     return made
 

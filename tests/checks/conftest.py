@@ -8,16 +8,27 @@ import pytest
 
 from nodediag.facts import cmdline, mounts, os_release
 from nodediag.facts.cgroups import CgroupMode, Cgroups
+from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
+from nodediag.facts.file_handles import FileHandles
 from nodediag.facts.host_view import HostView
+from nodediag.facts.inotify import Inotify
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
+from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubepods import Kubepods
+from nodediag.facts.load import Load
+from nodediag.facts.memory import Memory
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
+from nodediag.facts.pids import Limit, Pids
+from nodediag.facts.pressure import Pressure, Stall
+from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Line
-from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, UnameEvidence
+from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, StatvfsEvidence, UnameEvidence
 from nodediag.model.image import Answer, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import LogFile, LogResult
 from nodediag.model.reason import Code, Reason
@@ -55,10 +66,32 @@ CGROUPS: Final = Cgroups(
     mode=CgroupMode.UNIFIED, version=2, controllers=(),
     evidence=FileEvidence(path=mounts.PATH, line=4, text="cgroup2"),
 )  # fmt: skip
+RESERVED: Final = Told(value="1Gi", by="kubeReserved", evidence=FileEvidence(path="/k", line=2, text="memory: 1Gi"))
 KUBELET: Final = Kubelet(
     running=True, pids=(7,), endpoint="unix:///run/containerd/containerd.sock", endpoint_from=EndpointFrom.FLAG,
-    state_folder=True, evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
+    settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True,
+    evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
 )  # fmt: skip
+MEMORY: Final = Memory(
+    total_bytes=8 << 30, free_bytes=4 << 30, available_bytes=6 << 30, beyond_working_set_bytes=5 << 30,
+    swap_total_bytes=0, swap_free_bytes=0,
+    evidence={
+        name: FileEvidence(path="/proc/meminfo", line=line, text=name)
+        for line, name in enumerate(("MemTotal", "MemFree", "MemAvailable", "Inactive(file)", "SwapTotal"), 1)
+    },
+)  # fmt: skip
+LOAD: Final = Load(
+    avg1=1.0, avg5=1.0, avg15=1.0, running=1, threads=600, cpus=2,
+    evidence=FileEvidence(path="/proc/loadavg", line=1, text="1.00 1.00 1.00 1/600 9"),
+)  # fmt: skip
+KUBEPODS: Final = Kubepods(
+    path="/sys/fs/cgroup/kubepods.slice", pids=500, pids_max=30_000, working_set_bytes=1 << 30, cgroups=300, dying=20,
+    evidence={
+        name: FileEvidence(path=f"/sys/fs/cgroup/{name}", line=1, text=name)
+        for name in ("pids.current", "pids.max", "memory", "nr_descendants", "nr_dying_descendants")
+    },
+)  # fmt: skip
+CALM: Final = ("cpu some", "memory some", "memory full", "io some", "io full")
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
     image_type=ImageType.COS_CONTAINERD,
@@ -79,6 +112,10 @@ class Healthy(Protocol):
 
 class Table(Protocol):
     def __call__(self, *rows: str, without: tuple[str, ...] = ...) -> Fact[Mounts]: ...
+
+
+class Usage(Protocol):
+    def __call__(self, available: int = ..., inodes_free: int = ..., size: int = ...) -> Fact[Disks]: ...
 
 
 @pytest.fixture
@@ -106,6 +143,12 @@ def table() -> Table:
 
 
 @pytest.fixture
+def disks() -> Usage:
+    """Make the disks of a healthy node, as full as a test likes."""
+    return half_full
+
+
+@pytest.fixture
 def healthy(table: Table) -> Healthy:
     """Make the facts of a healthy node with cos_containerd, some of them replaced."""
     words = ("ID=cos", "VERSION_ID=121")
@@ -118,6 +161,16 @@ def healthy(table: Table) -> Healthy:
         mounts=table(),
         partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
         root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),
+        disks=half_full(),
+        memory=Known(MEMORY),
+        pressure=Known(Pressure(kept=True, stalls=tuple(calm(*names.split()) for names in CALM))),
+        load=Known(LOAD),
+        pids=Known(Pids(threads_max=limit("threads-max", 60_000), pid_max=limit("pid_max", 32_768))),
+        file_handles=Known(FileHandles(allocated=5_000, most=1_000_000, evidence=line("/proc/sys/fs/file-nr"))),
+        inotify=Known(Inotify(instances=limit("instances", 8_192), watches=limit("watches", 65_536))),
+        conntrack=Known(Conntrack(tracked=True, entries=900, most=262_144, evidence=(line("/proc/1/net/stat"),))),
+        kubepods=Known(KUBEPODS),
+        processes=Known(Processes(zombies=0, parents=(), blocked=0, blocked_processes=())),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
         logs=Known(QUIET),
@@ -144,6 +197,19 @@ def base() -> Profile:
     return Catalogue(builtin()).get("linux")
 
 
+def line(path: str) -> FileEvidence:
+    return FileEvidence(path=path, line=1, text="a number")
+
+
+def limit(name: str, most: int) -> Limit:
+    return Limit(most=most, evidence=line(f"/proc/sys/{name}"))
+
+
+def calm(resource: str, kind: str) -> Stall:
+    evidence = FileEvidence(path=f"/proc/pressure/{resource}", line=1, text=f"{kind} avg10=1.00")
+    return Stall(resource=resource, kind=kind, avg10=1, avg60=1, avg300=1, total_us=9, evidence=evidence)
+
+
 def part(name: str, number: int, label: str) -> BlockDevice:
     return BlockDevice(
         name=name, kind="part", device=f"8:{number}", parent="sda", number=number, part_label=label, part_uuid="aa",
@@ -156,3 +222,18 @@ def mapped(on: str) -> BlockDevice:
         name="dm-0", kind="dm", device="254:0", read_only=True, dm_name="vroot", on=(on,),
         evidence=PathEvidence(path="/sys/class/block/dm-0", type="link"),
     )  # fmt: skip
+
+
+def half_full(available: int = 50_000, inodes_free: int = 3_000, size: int = 100_000) -> Fact[Disks]:
+    """The stateful partition on the boot disk, half empty; a /run that is nearly empty."""
+    usage = StatvfsEvidence(
+        path="/var", size_bytes=size, available_bytes=available, inodes=6_000, inodes_free=inodes_free
+    )
+    var = FileSystem(
+        target="/var", source="/dev/sda1", fstype="ext4", disk="sda", size_bytes=size, available_bytes=available,
+        inodes=6_000, inodes_free=inodes_free, evidence=(usage,),
+    )  # fmt: skip
+    run = msgspec.structs.replace(
+        var, target="/run", source="tmpfs", fstype="tmpfs", disk="", available_bytes=size, inodes_free=5_999
+    )
+    return Known(Disks(filesystems=(var, run), boot_disk="sda", total=2))

@@ -1,6 +1,6 @@
 """Every check on facts made by hand: passing, failing, unknown with what is missing, not applicable."""
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 import pytest
@@ -8,12 +8,16 @@ import pytest
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.cgroups import CgroupMode
+from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.mounts import Mounts
+from nodediag.facts.pids import Limit
+from nodediag.facts.pressure import Pressure
+from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
-from nodediag.model.evidence import JournalEvidence
+from nodediag.model.evidence import FileEvidence, JournalEvidence, ProcessEvidence
 from nodediag.model.image import Contradiction, Image, ImageType, RuntimeName
 from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample
 from nodediag.model.outcome import CheckResult, Outcome, Severity
@@ -25,6 +29,8 @@ MISSING_NEEDS: Final = "/the/file"
 STOPPED: Final = Kubelet(running=False, state_folder=True)
 LOGS: Final = {"logs.readable", "logs.critical", "logs.warning", "logs.crashes", "logs.complete"}
 NEVER_FAILS: Final = {"image.identified", "runtime.identified", "logs.readable"}  # what they miss is unknown
+HUNG: Final = ProcessEvidence(pid=81, name="df", text="D df")
+PARENT: Final = Parent(pid=80, name="app", zombies=200, evidence=ProcessEvidence(pid=80, name="app", text="S app"))
 ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *LOGS}
 
 
@@ -54,6 +60,10 @@ class Rows(Protocol):
     def __call__(self, *rows: str, without: tuple[str, ...] = ...) -> Fact[Mounts]: ...
 
 
+class Usage(Protocol):
+    def __call__(self, available: int = ..., inodes_free: int = ...) -> Fact[Disks]: ...
+
+
 def image_with(facts: Facts, **fields: object) -> Known[Image]:
     image = known(facts.image)
     assert image is not None
@@ -66,12 +76,41 @@ def logs_with(facts: Facts, **fields: object) -> Known[LogResult]:
     return Known(msgspec.structs.replace(logs, **fields))
 
 
+def with_superblock_read_only(facts: Facts) -> Mounts:
+    table = known(facts.mounts)
+    assert table is not None
+    turned = tuple(
+        msgspec.structs.replace(mount, super_options=("ro", "errors=remount-ro")) if mount.device == "8:1" else mount
+        for mount in table.mounts
+    )
+    return msgspec.structs.replace(table, mounts=turned)
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def with_fields(fact: Fact[S], **fields: object) -> Known[S]:
+    held = known(fact)
+    assert held is not None
+    return Known(msgspec.structs.replace(held, **fields))
+
+
+def stalled(facts: Facts, resource: str) -> Known[Pressure]:
+    held = known(facts.pressure)
+    assert held is not None
+    stalls = tuple(
+        msgspec.structs.replace(one, avg10=95, avg60=92, avg300=91) if one.resource == resource else one
+        for one in held.stalls
+    )
+    return Known(Pressure(kept=True, stalls=stalls))
+
+
 def judged(one: str, facts: Facts, profile: Profile) -> CheckResult:
     return run(next(check for check in CHECKS if check.id == one), facts, profile, Request(logs=True))
 
 
 @pytest.fixture
-def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
+def failing(healthy: Make, table: Rows, disks: Usage) -> dict[str, Facts]:
     whole = healthy()
     release = known(whole.os_release)
     assert release is not None
@@ -81,6 +120,8 @@ def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
     assert partitions is not None
     assert cgroups is not None
     astray = tuple(msgspec.structs.replace(one, part_label="OEM") for one in partitions.devices)
+    gone_read_only = with_superblock_read_only(whole)
+    few = Limit(most=64, evidence=FileEvidence(path="/proc/sys/fs/inotify", line=1, text="64"))
     legacy = msgspec.structs.replace(cgroups, version=1, mode=CgroupMode.LEGACY)
     return {
         "image.consistent": healthy(image=image_with(whole, contradictions=(doubt,))),
@@ -99,6 +140,23 @@ def failing(healthy: Make, table: Rows) -> dict[str, Facts]:
         "logs.warning": healthy(logs=logs_with(whole, signatures=(HARMLESS, MILD))),
         "logs.crashes": healthy(logs=logs_with(whole, abrupt_ends=(CRASH,))),
         "logs.complete": healthy(logs=logs_with(whole, losses=(DAMAGE, SUPPRESSED))),
+        "memory.available": healthy(memory=with_fields(whole.memory, available_bytes=90 << 20)),
+        "memory.reserved": healthy(memory=with_fields(whole.memory, available_bytes=5 << 30)),
+        "limits.pids": healthy(load=with_fields(whole.load, threads=28_000)),
+        "limits.files": healthy(file_handles=with_fields(whole.file_handles, allocated=700_000)),
+        "limits.conntrack": healthy(conntrack=with_fields(whole.conntrack, entries=200_000)),
+        "limits.inotify": healthy(inotify=with_fields(whole.inotify, instances=few)),
+        "limits.cgroups": healthy(kubepods=with_fields(whole.kubepods, dying=10_000)),
+        "memory.swap": healthy(memory=with_fields(whole.memory, swap_total_bytes=1 << 30, swaps=("/swapfile",))),
+        "pressure.cpu": healthy(pressure=stalled(whole, "cpu")),
+        "pressure.memory": healthy(pressure=stalled(whole, "memory")),
+        "pressure.io": healthy(pressure=stalled(whole, "io")),
+        "processes.load": healthy(load=with_fields(whole.load, avg15=16.0)),
+        "processes.blocked": healthy(processes=with_fields(whole.processes, blocked=20, blocked_processes=(HUNG,))),
+        "processes.zombies": healthy(processes=with_fields(whole.processes, zombies=200, parents=(PARENT,))),
+        "disks.space": healthy(disks=disks(available=14_000)),
+        "disks.inodes": healthy(disks=disks(inodes_free=200)),
+        "disks.writable": healthy(mounts=Known(gone_read_only)),
     }
 
 
@@ -109,7 +167,8 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
     unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short})
     blind = healthy(
         mounts=missing, kubelet=missing, image=unsure, partitions=missing, root_slot=missing, cmdline=missing,
-        cgroups=missing, logs=missing,
+        cgroups=missing, logs=missing, disks=missing, memory=missing, pressure=missing, load=missing,
+        processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=blind.os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
@@ -160,7 +219,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
-    nothing = msgspec.structs.replace(base, paths={})
+    nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={})
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False))), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE
     assert result.reason

@@ -10,14 +10,20 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
     cmdline,
+    conntrack,
+    file_handles,
     kernel,
     kubelet,
+    load,
     lsb_release,
+    memory,
     mount_lists,
     mounts,
     os_release,
     packages,
     partition_lists,
+    pids,
+    pressure,
     runtime,
 )
 from nodediag.facts.snapshot import Facts, collect
@@ -40,9 +46,11 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
+    VfsStat,
 )
 from nodediag.host.host import Host, Line, Seen
 from nodediag.model.reason import Code, Reason
@@ -52,7 +60,14 @@ PATH = "/a/file"
 Parser = Callable[[tuple[Line, ...]], object]
 PARSERS: dict[str, Parser] = {
     "cmdline": lambda lines: cmdline.parse(lines[0]),
+    "conntrack": lambda lines: conntrack.parse(lines)[0],
+    "file-nr": lambda lines: file_handles.parse(lines[0]),
+    "limit": lambda lines: pids.limit(lines[0]),
+    "loadavg": lambda lines: load.parse(lines[0]),
+    "cpus": lambda lines: load.parse_cpus(lines[0]),
     "lsb_release": lsb_release.parse,
+    "meminfo": memory.parse,
+    "pressure": lambda lines: pressure.parse(lines, "cpu"),
     "mountinfo": lambda lines: mounts.parse(lines, PATH),
     "mount lists": lambda lines: mount_lists.parse_either(lines, PATH),
     "os_release": os_release.parse,
@@ -63,6 +78,9 @@ PARSERS: dict[str, Parser] = {
     "containerd": lambda lines: runtime.parse("\n".join(line.text for line in lines)),
 }
 PIECES = st.sampled_from([
+    "entries  found", "000003e8 0000", "4512 0 811244", "32768", "nr_descendants 3", "nr_dying_descendants 4", "max",
+    "MemTotal: 9 kB", "MemFree: 4 kB", "SwapTotal:  1 kB", "some avg10=0.00 avg60=0.10 avg300=9.00 total=7", "0-3",
+    "0.52 0.48 0.40 2/612 104127",
     "1 0 8:1 / / rw - ext4 /dev/sda1 rw", "2 1 0:5 / /proc rw shared:1 - proc  rw", "/dev/sda1 / ext4 rw 0 0", " - ",
     "dm=", '"dm=1 vroot none ro 1,0 8 verity payload=PARTUUID=A', "dm-mod.create=v,,,ro,0 8 verity 0 PARTUUID=A;", '"',
     "ID=cos", "Package: kubelet", "Status: install ok installed", "Version: 1", "ii  kubelet  1  x",
@@ -85,6 +103,7 @@ REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Read: st.builds(Content, BYTES),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
     Stat: st.builds(PathStat, st.sampled_from(PathType), st.just("0755"), st.integers(0, 9), st.just("8:1")),
+    Statvfs: st.builds(VfsStat, st.just("8:1"), *(st.integers(0, 2**63 - 1) for _ in range(4)), st.booleans()),
     Readlink: st.builds(Target, st.one_of(st.text(max_size=9), st.lists(PATH_NAMES).map("/".join))),
     Processes: st.builds(ProcessList, st.lists(PROCESSES, max_size=3).map(tuple), st.booleans()),
     Uname: st.builds(UnameAnswer, *(st.text(max_size=9) for _ in range(5))),

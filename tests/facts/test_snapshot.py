@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.facts.fact import Fact, Known, Unknown, need
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Failure, Process, UnameAnswer
+from nodediag.host.ask import Failure, Process, UnameAnswer, VfsStat
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 
@@ -21,6 +21,16 @@ MOUNTINFO = """\
 """
 MOUNTS = "/dev/mapper/vroot / ext2 ro 0 0\nproc /proc proc rw 0 0\n"
 LSBLK = "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT\nsda    8:0    0  10G  0 disk\n"
+WELL: dict[str, str] = {
+    "/proc/meminfo": "MemTotal: 9 kB\nMemFree: 5 kB\n",
+    "/proc/sys/kernel/threads-max": "63389\n",
+    "/proc/sys/kernel/pid_max": "32768\n",
+    "/proc/sys/fs/file-nr": "4512\t0\t811244\n",
+    "/proc/sys/fs/inotify/max_user_instances": "8192\n",
+    "/proc/sys/fs/inotify/max_user_watches": "8192\n",
+    "/proc/loadavg": "0.52 0.48 0.40 2/612 104127\n",
+    "/proc/pressure/io": "some avg10=0.30 avg60=0.20 avg300=0.10 total=2345678\n",
+}
 NODE: dict[str, str] = {
     "/proc/1/mountinfo": MOUNTINFO,
     "/proc/1/cgroup": "0::/init.scope\n",
@@ -32,11 +42,13 @@ NODE: dict[str, str] = {
     "/etc/lsb-release": "CHROMEOS_RELEASE_BOARD=lakitu\n",
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "/sys/class/dmi/id/product_name": "Google Compute Engine\n",
+    **WELL,
     "/sys/class/block/sda/uevent": "MAJOR=8\nMINOR=0\nDEVTYPE=disk\n",
     "/sys/class/block/sda3/uevent": "MAJOR=8\nMINOR=3\nDEVTYPE=partition\nPARTN=3\nPARTNAME=ROOT-A\n",
     "/sys/class/block/dm-0/dm/name": "vroot\n",
     "/sys/class/block/dm-0/slaves/sda3/uevent": "",
 }
+DISK = {"/var": VfsStat("8:1", 100, 50, 10, 5, read_only=False)}
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
 NAMES = tuple(name for name in Facts.__struct_fields__ if name not in {"image", "logs"})
 
@@ -52,7 +64,7 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
-    found = facts(host({**NODE}, processes=(Process(9, 1, "kubelet", ("kubelet",)),), uname=UNAME))
+    found = facts(host({**NODE}, processes=(Process(9, 1, "kubelet", ("kubelet",), "S"),), uname=UNAME, statvfs=DISK))
     assert codes(found) == {}
     assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
@@ -62,7 +74,24 @@ def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts
 def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
     found = facts(host({}, uname=UNAME))
     assert codes(found) == dict.fromkeys(
-        ("os_release", "lsb_release", "cmdline", "machine", "boot", "mounts", "partitions", "root_slot", "cgroups"),
+        (
+            "os_release",
+            "lsb_release",
+            "cmdline",
+            "machine",
+            "boot",
+            "mounts",
+            "partitions",
+            "root_slot",
+            "disks",
+            "pids",
+            "file_handles",
+            "inotify",
+            "kubepods",
+            "memory",
+            "load",
+            "cgroups",
+        ),
         Code.ABSENT,
     )
     assert found.blind_spots() == ()
@@ -73,7 +102,9 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
 
 def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
     found = facts(host({}, missing=Code.NOT_CAPTURED))
-    unknown = [name for name in NAMES if name not in {"host_view", "kubelet"}]  # the host of tests lists no processes
+    unknown = [
+        name for name in NAMES if name not in {"host_view", "kubelet", "processes"}
+    ]  # the host of tests lists no processes
     assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED)
     assert {spot.what for spot in found.blind_spots()} == set(unknown)
 
@@ -81,7 +112,10 @@ def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHo
 def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     pod = MOUNTINFO.replace("ext2 /dev/mapper/vroot", "overlay overlay")
     found = facts(host({**NODE, "/proc/1/mountinfo": pod}, uname=UNAME))
-    hidden = "os_release lsb_release machine hostname instance mounts root_slot cgroups kubelet containerd_config"
+    hidden = (
+        "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
+        " kubelet containerd_config pids file_handles inotify conntrack kubepods"
+    )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
     assert need(found.host_view).node is Answer.NO
@@ -94,7 +128,9 @@ def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "M
     assert codes(found) == {
         "mounts": Code.UNPARSABLE,
         "root_slot": Code.UNPARSABLE,
+        "disks": Code.UNPARSABLE,
         "cgroups": Code.UNPARSABLE,
+        "kubepods": Code.UNPARSABLE,
         "machine": Code.UNPARSABLE,
         "boot": Code.UNPARSABLE,
         "os_release": Code.UNPARSABLE,

@@ -29,9 +29,11 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
+    VfsStat,
 )
 from nodediag.host.live import LiveSource
 from nodediag.host.sacrifice import Sacrifice
@@ -181,6 +183,29 @@ def test_a_stat_tells_what_a_path_leads_to(tmp_path: Path, asked: "Asked") -> No
     fifo = source.answer(Stat("/fifo"))
     assert isinstance(fifo, PathStat)
     assert fifo.kind is PathType.FIFO
+
+
+def test_a_statvfs_tells_of_the_file_system_as_the_kernel_does(tmp_path: Path, asked: "Asked") -> None:
+    (tmp_path / "below").mkdir()
+    reply = asked(tmp_path).answer(Statvfs("/below"))
+    whole = os.statvfs(tmp_path)
+    assert isinstance(reply, VfsStat)
+    assert reply.size_bytes == whole.f_blocks * whole.f_frsize
+    assert reply.inodes == whole.f_files
+    assert 0 < reply.available_bytes <= reply.size_bytes
+    assert not reply.read_only
+    assert reply.device == f"{os.major(tmp_path.stat().st_dev)}:{os.minor(tmp_path.stat().st_dev)}"
+
+
+def test_a_statvfs_stays_inside_the_root(tmp_path: Path, asked: "Asked") -> None:
+    (tmp_path / "out").symlink_to("/proc")
+    missing = asked(tmp_path).answer(Statvfs("/out"))
+    assert isinstance(missing, Failure)
+    assert missing.reason.code is Code.ABSENT
+    (tmp_path / "proc").mkdir()
+    through = asked(tmp_path).answer(Statvfs("/out"))
+    assert isinstance(through, VfsStat)
+    assert through.size_bytes == os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize
 
 
 def test_a_file_that_is_replaced_all_the_time_is_read_or_refused_but_never_opened_as_something_else(

@@ -68,12 +68,24 @@ def test_the_living_are_listed_with_their_arguments() -> None:
         listed = processes.living("/proc")
         child.communicate(b"\n")
     (found,) = (process for process in listed.processes if process.pid == child.pid)
-    assert found == Process(
-        child.pid, os.getpid(), found.name, (sys.executable, "-c", "input()", "an argument", "\\xff")
-    )
+    argv = (sys.executable, "-c", "input()", "an argument", "\\xff")
+    assert found == Process(child.pid, os.getpid(), found.name, argv, found.state)
+    assert found.state in {"R", "S", "D"}
     pids = [process.pid for process in listed.processes]
     assert pids == sorted(pids)
     assert listed.complete
+
+
+def test_zombies_and_their_parents_are_listed_whatever_their_names() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    listed = {process.pid: process for process in processes.living("/proc", ("no-such-program",)).processes}
+    os.waitpid(pid, 0)
+    assert (listed[pid].state, listed[pid].ppid) == ("Z", os.getpid())
+    assert listed[os.getpid()].argv
+    assert 1 not in listed or os.getpid() == 1
 
 
 def test_a_dead_process_nobody_waited_for_does_not_make_the_list_incomplete() -> None:

@@ -31,9 +31,11 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
+    VfsStat,
 )
 from nodediag.host.origin import open_host
 from nodediag.host.recording import Head, Recorder, fits
@@ -59,6 +61,7 @@ TOLD: dict[Ask, Reply] = {
     Read("/gr\u00fcn\n\x1b", 10): Content(b"strange"),
     List("/etc"): Names(("a", "\\xff")),
     Stat("/etc"): PathStat(PathType.DIRECTORY, "0755", 4096, "8:1"),
+    Statvfs("/etc"): VfsStat("8:1", 1 << 40, 7, 1 << 20, 9, read_only=False),
     Readlink("/etc/mtab"): Target("../proc/mounts"),
     Processes(): ProcessList((Process(7, 1, "kubelet", ("/usr/bin/kubelet", "--v=2")),), complete=True),
     Uname(): UnameAnswer("Linux", "node", "6.1", "#1", "x86_64"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from nodediag.host.ask import Ask, Content, Failure, Lock, Locked, Read, Reply, Stat, Target, Uname, place
+from nodediag.host.ask import Ask, Content, Failure, Lock, Locked, Read, Reply, Stat, Statvfs, Target, Uname, place
 from nodediag.host.host import Source
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code, Reason
@@ -170,6 +170,12 @@ def test_what_is_long_work_is_given_more_time() -> None:
     assert code(source.answer(Stat("/a/slow"))) is Code.TIMED_OUT
     assert isinstance(source.answer(Read("/b/slow", 1 << 26)), Target)
     source.close()
+
+
+def test_a_file_system_that_hung_takes_none_beside_it_along(scripted: Sacrifice) -> None:
+    assert code(scripted.answer(Statvfs("/mnt/sleep"))) is Code.TIMED_OUT
+    assert code(scripted.answer(Stat("/mnt/sleep/below"))) is Code.TIMED_OUT
+    assert about(scripted, "/mnt/other") == "/mnt/other"
 
 
 def test_below_a_folder_that_hung_nothing_is_asked_again(scripted: Sacrifice) -> None:

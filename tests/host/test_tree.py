@@ -23,6 +23,7 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
@@ -67,6 +68,7 @@ def test_what_is_there_is_told(tmp_path: Path, tree: TreeSource) -> None:
     "ask",
     [
         Read("/etc/os-release", CAP), Read("/file/below", CAP), Read("/dangling", CAP), List("/etc"), Stat("/etc"),
+        Statvfs("/"),
         Readlink("/etc"), Processes(), Uname(), Lock("/etc/os-release"), List("/proc"), Read("/etc/../nowhere", CAP),
     ],
 )  # fmt: skip
@@ -95,8 +97,20 @@ def test_processes_come_from_saved_command_lines(tmp_path: Path, tree: TreeSourc
 
 def test_a_saved_ps_makes_the_list_complete(tmp_path: Path, tree: TreeSource) -> None:
     put(tmp_path, PS, PS_HEAD + "root 42 0.1 0.2 1 2 ? Ssl 10:00 0:01 /usr/bin/kubelet --v=2 --config /etc/k\nbroken\n")
-    found = Process(42, 0, "kubelet", ("/usr/bin/kubelet", "--v=2", "--config", "/etc/k"))
+    found = Process(42, 0, "kubelet", ("/usr/bin/kubelet", "--v=2", "--config", "/etc/k"), "S")
     assert tree.answer(Processes()) == ProcessList((found,), complete=True)
+
+
+def test_below_a_process_ps_may_list_its_threads_which_have_the_state(tmp_path: Path, tree: TreeSource) -> None:
+    rows = (
+        "root 42 0.1 0.2 1 2 ? - 10:00 0:01 kubelet", "root - 0.1 - - - - Dsl 10:00 0:01 -",
+        "root - 0.1 - - - - Ssl 10:00 0:01 -", "root 43 0 0 0 0 ? - 10:00 0:01 [sh] <defunct>",
+        "root - 0 - - - - Z 10:00 0:00 -", "root 44 0 0 0 0 ? - 10:00 0:01 sleep",
+    )  # fmt: skip
+    put(tmp_path, PS, PS_HEAD + "\n".join(rows))
+    reply = tree.answer(Processes(("kubelet",)))
+    assert isinstance(reply, ProcessList)
+    assert [(one.pid, one.state) for one in reply.processes] == [(42, "D"), (43, "Z")]
 
 
 def test_what_ps_lists_stays_beside_the_command_lines_that_were_saved_of_their_own(
@@ -109,8 +123,8 @@ def test_what_ps_lists_stays_beside_the_command_lines_that_were_saved_of_their_o
         f"{PS_HEAD}root 1 0 0 1 1 ? Ss 10:00 0:01 /sbin/init\nroot 9 0 0 1 1 ? Ssl 10:00 0:01 kubelet --v=2\n",
     )
     init, kubelet = (
-        Process(1, 0, "init", ("/sbin/init", "--switched-root")),
-        Process(9, 0, "kubelet", ("kubelet", "--v=2")),
+        Process(1, 0, "init", ("/sbin/init", "--switched-root"), "S"),
+        Process(9, 0, "kubelet", ("kubelet", "--v=2"), "S"),
     )
     assert tree.answer(Processes()) == ProcessList((init, kubelet), complete=True)
 

@@ -17,7 +17,7 @@ from nodediag.checks import CHECKS
 from nodediag.diagnose import diagnose
 from nodediag.errors import ReadError
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Ask, Content, Failure, List, Names, Process, Read, Reply, UnameAnswer
+from nodediag.host.ask import Ask, Content, Failure, List, Names, Process, Read, Reply, UnameAnswer, VfsStat
 from nodediag.host.host import Host, Seen
 from nodediag.host.package import texts
 from nodediag.host.tree import TreeSource, parse_uname
@@ -40,6 +40,7 @@ STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
 CATALOGUE: Final = Catalogue(builtin())
 KUBELET_PID: Final = 1234
 BOOT_ID_LENGTH: Final = 32
+HALF: Final = "100000000000 50000000000 6000000 3000000"
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
 _ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
@@ -64,6 +65,8 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     kubelet: list[str] | None = None
     flags: dict[str, str] = {}
     journal: list[str] | None = None
+    space: dict[str, str] = {}
+    states: dict[str, str] = {}
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,6 +99,9 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
     node: Node = msgspec.field(default_factory=Node)
 
 
+WELL: Final = msgspec.toml.decode((HERE / "well.toml").read_text(), type=Node)
+
+
 class StoryError(Exception):
     """A file that is not a story."""
 
@@ -107,6 +113,7 @@ class MakeHost(Protocol):
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
+        statvfs: dict[str, VfsStat] | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 
@@ -145,7 +152,7 @@ def read_base(name: str) -> Node:
 
 def resolved(node: Node) -> Node:
     """Lay a node over its base."""
-    return laid(resolved(read_base(node.base)), node) if node.base else laid(Node(), node)
+    return laid(resolved(read_base(node.base)), node) if node.base else laid(WELL, node)
 
 
 def laid(under: Node, over: Node) -> Node:
@@ -160,6 +167,8 @@ def laid(under: Node, over: Node) -> Node:
         mount=mounted(under.mount, over),
         block={name: row for name, row in under.block.items() if name not in over.remove} | over.block,
         processes=processes,
+        space=under.space | over.space,
+        states=under.states | over.states,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
         journal=under.journal if over.journal is None else over.journal,
     )
@@ -243,6 +252,19 @@ def sysfs(block: dict[str, str]) -> dict[str, str]:
     return files
 
 
+def usage(node: Node, table: str) -> dict[str, VfsStat]:
+    """Give what statvfs(3) says of each mount: as `space` has it, by default half empty."""
+    told: dict[str, VfsStat] = {}
+    for line in table.splitlines():
+        device, target = line.split(" ")[2], line.split(" ")[4]
+        whole, left, inodes, free = (int(word) for word in node.space.get(target, HALF).split())
+        told[target] = VfsStat(device, whole, left, inodes, free, read_only=False)
+    unknown = [target for target in node.space if target not in told]
+    if unknown:
+        raise StoryError(f"space: {unknown[0]} is no mount")
+    return told
+
+
 class OnlyFiles:
     """The files of a host, for a folder in which what is not there was not captured."""
 
@@ -263,7 +285,8 @@ class OnlyFiles:
 
 
 def made(node: Node, make: MakeHost) -> Host:
-    files: dict[str, str | bytes | Failure] = {**sysfs(node.block), **node.files}
+    held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
+    files: dict[str, str | bytes | Failure] = {**sysfs(node.block), **held}
     if node.mount and node.table != "none":
         path = TABLE_PATHS[node.table or "mountinfo"]
         rows = "".join(f"{_ROOT_OF_BIND.sub(' ', row)} 0 0\n" for row in node.mount)
@@ -275,9 +298,13 @@ def made(node: Node, make: MakeHost) -> Host:
         files |= {f"/proc/{pid}/cmdline": "\0".join(words) + "\0" for pid, words in argv.items()}
         files |= {UNAME_PATH: node.uname} if node.uname else {}
         return Host(TreeSource(OnlyFiles(make(files))), Seen(origin=Origin.TREE, root="/node", uid=0))
-    processes = tuple(Process(pid, 1, words[0].rpartition("/")[2], words) for pid, words in sorted(argv.items()))
+    processes = tuple(
+        Process(pid, 1, words[0].rpartition("/")[2], words, node.states.get(str(pid), "S"))
+        for pid, words in sorted(argv.items())
+    )
     uname = parse_uname(node.uname) if node.uname else None
-    return make(files, processes=processes, uname=uname if isinstance(uname, UnameAnswer) else None)
+    told = usage(node, mountinfo(node.mount, node.block)) if node.table != "mounts" else {}
+    return make(files, processes=processes, uname=uname if isinstance(uname, UnameAnswer) else None, statvfs=told)
 
 
 class ToldLogs:

@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from nodediag.checks import cgroups, image, kubelet, logs, mounts, partitions
+from nodediag.checks import (
+    cgroups,
+    disks,
+    image,
+    kubelet,
+    limits,
+    logs,
+    memory,
+    mounts,
+    partitions,
+    pressure,
+    processes,
+)
 from nodediag.checks.check import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -11,5 +23,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     *partitions.CHECKS,
     *cgroups.CHECKS,
     *kubelet.CHECKS,
+    *disks.CHECKS,
+    *memory.CHECKS,
+    *pressure.CHECKS,
+    *processes.CHECKS,
+    *limits.CHECKS,
     *logs.CHECKS,
 )

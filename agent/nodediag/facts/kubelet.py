@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
+from nodediag.facts import kubelet_settings
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.host import yaml_text
 from nodediag.host.ask import Namespace, Process
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
@@ -46,6 +48,8 @@ class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     endpoint_from: EndpointFrom = EndpointFrom.UNREAD
     cgroup_driver: str = ""
+    settings: Settings | msgspec.UnsetType = msgspec.UNSET
+    settings_reason: Reason | msgspec.UnsetType = msgspec.UNSET
     state_folder: bool = False
     state_reason: Reason | msgspec.UnsetType = msgspec.UNSET  # why it is not known whether it is there
     evidence: tuple[Evidence, ...] = ()
@@ -73,7 +77,8 @@ def collect(host: Host) -> Kubelet:
     process = found[0]
     flags = parse_flags(process.argv)
     path = flags.get("config", "")
-    config, reason = _config(host, path, flags.get("config-dir", ""))
+    config, text, reason = _config(host, path, flags.get("config-dir", ""))
+    settings, unsettled = _settings(process, flags, config, text, reason)
     endpoint, where = _endpoint(flags, config, readable=reason is msgspec.UNSET)
     return Kubelet(
         running=True,
@@ -86,6 +91,8 @@ def collect(host: Host) -> Kubelet:
         endpoint=endpoint,
         endpoint_from=where,
         cgroup_driver=flags.get("cgroup-driver") or yaml_text.text_at(config, "cgroupDriver"),
+        settings=settings,
+        settings_reason=unsettled,
         state_folder=True,
         evidence=_evidence(process, path, endpoint, where),
     )
@@ -117,6 +124,7 @@ def _part_of(processes: list[Process]) -> Kubelet:
         running=True,
         pids=tuple(process.pid for process in processes),
         config_reason=Reason(code=Code.UNSUPPORTED, detail=detail),
+        settings_reason=Reason(code=Code.UNSUPPORTED, detail=detail),
         state_folder=True,
         evidence=(ProcessEvidence(pid=first.pid, name=first.name, text=" ".join(first.argv).strip()[:EVIDENCE_CAP]),),
     )
@@ -174,24 +182,36 @@ def _stopped(host: Host) -> Kubelet:
         return Kubelet(running=False, state_folder=error.reason.code in _REFUSED)
 
 
-def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, Reason | msgspec.UnsetType]:
+def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, str, Reason | msgspec.UnsetType]:
     """Read the file that `--config` names; the reason is there where what counts is not what the file says."""
     if folder:
         detail = f"--config-dir {folder} holds files that win over --config; they are not read"
-        return None, Reason(code=Code.UNSUPPORTED, detail=detail)
+        return None, "", Reason(code=Code.UNSUPPORTED, detail=detail)
     if not path:
-        return None, msgspec.UNSET
+        return None, "", msgspec.UNSET
     if not path.startswith("/"):
         detail = f"--config {path} is relative to a folder we cannot know"
-        return None, Reason(code=Code.UNSUPPORTED, detail=detail)
+        return None, "", Reason(code=Code.UNSUPPORTED, detail=detail)
     try:
         text = host.text(path)
         config = yaml_text.load(text, path)
     except (ReadError, ParseError) as error:
-        return None, error.reason
+        return None, "", error.reason
     if not isinstance(config, dict):
-        return None, ParseError(path, text, "a KubeletConfiguration").reason
-    return config, msgspec.UNSET
+        return None, "", ParseError(path, text, "a KubeletConfiguration").reason
+    return config, text, msgspec.UNSET
+
+
+def _settings(
+    process: Process, flags: dict[str, str], config: yaml_text.Yaml, text: str, unread: Reason | msgspec.UnsetType
+) -> tuple[Settings | msgspec.UnsetType, Reason | msgspec.UnsetType]:
+    """Give its thresholds and reservations, or why they are not known."""
+    if unread is not msgspec.UNSET:
+        return msgspec.UNSET, unread
+    try:
+        return kubelet_settings.read(flags, process.pid, config, text, flags.get("config", "")), msgspec.UNSET
+    except ParseError as error:
+        return msgspec.UNSET, error.reason
 
 
 def _endpoint(flags: dict[str, str], config: yaml_text.Yaml, *, readable: bool) -> tuple[str, EndpointFrom]:

@@ -26,6 +26,7 @@ class ContainerdConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the file says; `present` is false where there is none and containerd's defaults hold."""
 
     present: bool
+    root: str = ""
     cni_bin_dir: str = ""
     sandbox_image: str = ""
     systemd_cgroup: str = ""
@@ -52,6 +53,7 @@ def parse(text: str) -> ContainerdConfig:
         table: Toml = tomllib.loads(text)
         return ContainerdConfig(
             present=True,
+            root=_top(table, "root"),
             cni_bin_dir=_find(table, ("bin_dir", "bin_dirs")),
             sandbox_image=_find(table, ("sandbox_image", "sandbox")),
             systemd_cgroup=_find(table, ("SystemdCgroup",)),
@@ -59,6 +61,11 @@ def parse(text: str) -> ContainerdConfig:
         )
     except (ValueError, RecursionError) as error:
         raise ParseError(PATH, text.partition("\n")[0], f"TOML: {error}") from error
+
+
+def _top(table: Toml, name: str) -> str:
+    value = table.get(name) if isinstance(table, dict) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _find(value: Toml, names: tuple[str, ...]) -> str:

@@ -8,37 +8,57 @@ from nodediag.facts import (
     boot as boot_,
     cgroups as cgroups_,
     cmdline as cmdline_,
+    conntrack as conntrack_,
+    disks as disks_,
+    file_handles as file_handles_,
     host_view as host_view_,
     hostname as hostname_,
+    inotify as inotify_,
     instance as instance_,
     kernel as kernel_,
     kubelet as kubelet_,
+    kubepods as kubepods_,
+    load as load_,
     lsb_release as lsb_release_,
     machine as machine_,
+    memory as memory_,
     mount_lists,
     mounts as mounts_,
     os_release as os_release_,
     packages as packages_,
     partition_lists,
     partitions as partitions_,
+    pids as pids_,
+    pressure as pressure_,
+    processes as processes_,
     root_slot as root_slot_,
     runtime as runtime_,
 )
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import Cgroups
 from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.disks import Disks
 from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
+from nodediag.facts.file_handles import FileHandles
 from nodediag.facts.host_view import HostView
 from nodediag.facts.hostname import Hostname
+from nodediag.facts.inotify import Inotify
 from nodediag.facts.instance import Instance
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.kubepods import Kubepods
+from nodediag.facts.load import Load
 from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.machine import Machine
+from nodediag.facts.memory import Memory
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.os_release import OsRelease
 from nodediag.facts.packages import Packages
 from nodediag.facts.partitions import Partitions
+from nodediag.facts.pids import Pids
+from nodediag.facts.pressure import Pressure
+from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.host.host import Host
@@ -64,11 +84,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     mounts: Fact[Mounts] = NOT_COLLECTED
     partitions: Fact[Partitions] = NOT_COLLECTED
     root_slot: Fact[RootSlot] = NOT_COLLECTED
+    disks: Fact[Disks] = NOT_COLLECTED
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
     logs: Fact[LogResult] = NOT_COLLECTED
+    memory: Fact[Memory] = NOT_COLLECTED
+    pressure: Fact[Pressure] = NOT_COLLECTED
+    load: Fact[Load] = NOT_COLLECTED
+    processes: Fact[Processes] = NOT_COLLECTED
+    pids: Fact[Pids] = NOT_COLLECTED
+    file_handles: Fact[FileHandles] = NOT_COLLECTED
+    inotify: Fact[Inotify] = NOT_COLLECTED
+    conntrack: Fact[Conntrack] = NOT_COLLECTED
+    kubepods: Fact[Kubepods] = NOT_COLLECTED
     image: Fact[Image] = NOT_COLLECTED
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -95,23 +125,36 @@ def collect(host: Host) -> Facts:
     partitions = attempt(partitions_, host, elsewhere)
     if _not_captured(partitions):
         partitions = _instead(partitions, attempt(partition_lists, host, elsewhere))
+    root_slot = settle(lambda: root_slot_.derive(mounts, partitions, cmdline))
+    kernel = attempt(kernel_, host, elsewhere)
+    cgroups = _cgroups(host, mounts)
     return Facts(
         host_view=Known(view),
         os_release=os_release,
         lsb_release=attempt(lsb_release_, host, elsewhere),
         cmdline=cmdline,
-        kernel=attempt(kernel_, host, elsewhere),
+        kernel=kernel,
         machine=attempt(machine_, host, elsewhere),
         boot=attempt(boot_, host, elsewhere),
         hostname=attempt(hostname_, host, elsewhere),
         instance=attempt(instance_, host, elsewhere),
         mounts=mounts,
         partitions=partitions,
-        root_slot=settle(lambda: root_slot_.derive(mounts, partitions, cmdline)),
-        cgroups=_cgroups(host, mounts),
+        root_slot=root_slot,
+        disks=_disks(host, mounts, partitions, root_slot),
+        cgroups=cgroups,
         kubelet=attempt(kubelet_, host, elsewhere),
         containerd_config=attempt(runtime_, host, elsewhere),
         packages=attempt(packages_, host, elsewhere),
+        memory=attempt(memory_, host, elsewhere),
+        pressure=attempt(pressure_, host, elsewhere),
+        load=attempt(load_, host, elsewhere),
+        processes=attempt(processes_, host, elsewhere),
+        pids=Unknown(elsewhere) if elsewhere is not None else settle(lambda: pids_.derive(host, kernel)),
+        file_handles=attempt(file_handles_, host, elsewhere),
+        inotify=attempt(inotify_, host, elsewhere),
+        conntrack=attempt(conntrack_, host, elsewhere),
+        kubepods=_kubepods(host, cgroups),
     )
 
 
@@ -124,6 +167,20 @@ def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
         return cgroups
     code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
     return Unknown(msgspec.structs.replace(cgroups.reason, code=code))
+
+
+def _kubepods(host: Host, cgroups: Fact[Cgroups]) -> Fact[Kubepods]:
+    if isinstance(cgroups, Unknown):
+        return cgroups
+    hierarchy = cgroups.value
+    return settle(lambda: kubepods_.derive(host, hierarchy))
+
+
+def _disks(host: Host, mounts: Fact[Mounts], partitions: Fact[Partitions], root: Fact[RootSlot]) -> Fact[Disks]:
+    if isinstance(mounts, Unknown):
+        return mounts
+    table = mounts.value
+    return settle(lambda: disks_.derive(host, table, partitions, root))
 
 
 def _not_captured(fact: Fact[T]) -> bool:

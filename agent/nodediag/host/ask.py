@@ -42,6 +42,12 @@ class Stat(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
+class Statvfs(msgspec.Struct, frozen=True, tag=True):
+    """How full the file system is on which a path lies: statvfs(3)."""
+
+    path: str
+
+
 class Readlink(msgspec.Struct, frozen=True, tag=True):
     """Where a symbolic link points, as it is written."""
 
@@ -49,7 +55,10 @@ class Readlink(msgspec.Struct, frozen=True, tag=True):
 
 
 class Processes(msgspec.Struct, frozen=True, tag=True):
-    """The processes that run a program of one of these names, or all; what is not asked for is not recorded either."""
+    """The processes that run a program of one of these names, or all; what is not asked for is not recorded either.
+
+    Zombies, their parents and what is in uninterruptible sleep are listed whatever their names.
+    """
 
     names: tuple[str, ...] = ()
 
@@ -68,7 +77,7 @@ class Lock(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
-Ask = Read | List | Stat | Readlink | Processes | Uname | Namespaces | Lock
+Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock
 
 
 class Content(msgspec.Struct, frozen=True, tag=True):
@@ -94,13 +103,27 @@ class PathType(StrEnum):
     DEVICE = "device"
 
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
 class PathStat(msgspec.Struct, frozen=True, tag=True):
     """Answers Stat; the mode is that of chmod(1), in octal, the device is `major:minor` as in mountinfo."""
 
     kind: PathType
     mode: str
-    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+    size_bytes: Count
     device: str
+
+
+class VfsStat(msgspec.Struct, frozen=True, tag=True):
+    """Answers Statvfs; `available_bytes` is what others than root may still write, the device is that of Stat."""
+
+    device: str
+    size_bytes: Count
+    available_bytes: Count
+    inodes: Count
+    inodes_free: Count
+    read_only: bool
 
 
 class Target(msgspec.Struct, frozen=True, tag=True):
@@ -113,12 +136,16 @@ Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One process: its command name, and its arguments as they were given."""
+    """One process: its command name, its arguments as they were given, its state as in proc_pid_stat(5).
+
+    The state is empty where it was not captured.
+    """
 
     pid: Pid
     ppid: Pid
     name: str
     argv: tuple[str, ...]
+    state: str = ""
 
 
 class ProcessList(msgspec.Struct, frozen=True, tag=True):
@@ -164,13 +191,15 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     reason: Reason
 
 
-Reply = Content | Names | PathStat | Target | ProcessList | UnameAnswer | NamespaceAnswer | Locked | Failure
+Reply = Content | Names | PathStat | VfsStat | Target | ProcessList | UnameAnswer | NamespaceAnswer | Locked | Failure
 
 
 def place(ask: Ask) -> str:
     """Name what was asked, for a person: a path, or the question itself."""
     match ask:
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
+            return path
+        case Statvfs(path=path):
             return path
         case Processes():
             return "the process list"

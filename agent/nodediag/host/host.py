@@ -24,9 +24,11 @@ from nodediag.host.ask import (
     Readlink,
     Reply,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
+    VfsStat,
     place,
 )
 from nodediag.model.evidence import FileEvidence
@@ -77,6 +79,7 @@ class Host:
         self.seen = seen
         self.missed: dict[str, Reason] = {}
         self._namespaces: NamespaceAnswer | None = None
+        self._listed: dict[Ask, Reply] = {}
 
     def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> bytes:
         """Give a regular file's bytes."""
@@ -116,12 +119,16 @@ class Host:
         """Tell what a path leads to."""
         return self._ask(Stat(path), PathStat)
 
+    def statvfs(self, path: str) -> VfsStat:
+        """Tell how full the file system is on which a path lies."""
+        return self._ask(Statvfs(path), VfsStat)
+
     def readlink(self, path: str) -> str:
         """Give a symbolic link's target as it is written."""
         return self._ask(Readlink(path), Target).target
 
     def processes(self, *names: str) -> ProcessList:
-        """Give the processes that run programs of these names, by pid."""
+        """Give the processes that run programs of these names, and those that do not get on, by pid; asked once."""
         return self._ask(Processes(names), ProcessList)
 
     def uname(self) -> UnameAnswer:
@@ -152,7 +159,9 @@ class Host:
         return tuple(BlindSpot(what=what, reason=reason) for what, reason in sorted(self.missed.items()))
 
     def _ask(self, ask: Ask, wanted: type[R]) -> R:
-        reply = self._source.answer(ask)
+        reply = self._listed.get(ask) or self._source.answer(ask)
+        if isinstance(ask, Processes):
+            self._listed[ask] = reply
         if isinstance(reply, wanted):
             return reply
         where = place(ask)

@@ -26,9 +26,11 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Target,
     Uname,
     UnameAnswer,
+    VfsStat,
 )
 from nodediag.host.node_root import open_root
 from nodediag.host.root import NotGivenError, Root
@@ -50,15 +52,19 @@ _CODES: Final = {
     errno.EXDEV: Code.ESCAPES_ROOT,
     errno.ENAMETOOLONG: Code.UNSUPPORTED,
     errno.ETIMEDOUT: Code.TIMED_OUT,
+    errno.EOPNOTSUPP: Code.UNSUPPORTED,
 }
 _NEEDS: Final = {
     Code.NOT_PERMITTED: "root, or the right to read it",
     Code.TIMED_OUT: "a file system that answers",
     Code.CRASHED: "a file system or device that does not fail",
 }
+_MOST: Final = (1 << 63) - 1  # what an answer may say; a file system may claim more
 _TABLE_BYTES: Final = 64 * 1024 * 1024
 # The inode numbers of the first namespaces, from the kernel's include/uapi/linux/nsfs.h and include/linux/proc_ns.h.
-_FIRST: Final = {Namespace.UTS: 0xEFFFFFFE, Namespace.IPC: 0xEFFFFFFF, Namespace.CGROUP: 0xEFFFFFFB}
+_FIRST: Final = {
+    Namespace.IPC: 0xEFFFFFFF, Namespace.UTS: 0xEFFFFFFE, Namespace.PID: 0xEFFFFFFC, Namespace.CGROUP: 0xEFFFFFFB,
+}  # fmt: skip
 
 
 class LiveSource:
@@ -85,6 +91,8 @@ class LiveSource:
                 return self._list(path)
             case Stat(path):
                 return self._stat(path)
+            case Statvfs(path):
+                return self._statvfs(path)
             case Readlink(path):
                 return self._readlink(path)
             case Processes(names):
@@ -166,8 +174,22 @@ class LiveSource:
             found = os.fstat(fd)
         finally:
             os.close(fd)
-        device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
-        return PathStat(_type(found.st_mode), f"{stat.S_IMODE(found.st_mode):04o}", found.st_size, device)
+        return PathStat(_type(found.st_mode), f"{stat.S_IMODE(found.st_mode):04o}", found.st_size, _device(found))
+
+    def _statvfs(self, path: str) -> Reply:
+        fd = self._open(path, os.O_PATH)
+        try:
+            found, device = os.fstatvfs(fd), _device(os.fstat(fd))
+        finally:
+            os.close(fd)
+        return VfsStat(
+            device=device,
+            size_bytes=min(found.f_blocks * found.f_frsize, _MOST),
+            available_bytes=min(found.f_bavail * found.f_frsize, _MOST),
+            inodes=min(found.f_files, _MOST),
+            inodes_free=min(found.f_ffree, _MOST),
+            read_only=bool(found.f_flag & os.ST_RDONLY),
+        )
 
     def _readlink(self, path: str) -> Reply:
         fd = self._open(path, os.O_PATH | os.O_NOFOLLOW)
@@ -255,6 +277,10 @@ def _wrong(path: str, what: str) -> Failure:
 
 def _too_large(path: str, cap: int, unit: str = "bytes") -> Failure:
     return Failure(Reason(code=Code.TOO_LARGE, detail=f"{path} holds more than {cap} {unit}"))
+
+
+def _device(found: os.stat_result) -> str:
+    return f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
 
 
 def _type(mode: int) -> PathType:

@@ -9,6 +9,11 @@ _ARGUMENTS_CAP: Final = 32 * 1024  # a process may carry megabytes; a GKE kubele
 _ALL_ARGUMENTS_CAP: Final = 8 * 1024 * 1024
 _PID_DIGITS: Final = 9
 _INIT: Final = 1
+STUCK: Final = frozenset({"Z", "D"})  # zombies, and what is in uninterruptible sleep
+_STATES: Final = {  # psutil's words for the letters of proc_pid_stat(5)
+    "running": "R", "sleeping": "S", "disk-sleep": "D", "stopped": "T", "tracing-stop": "t", "zombie": "Z",
+    "dead": "X", "wake-kill": "K", "waking": "W", "idle": "I", "parked": "P",
+}  # fmt: skip
 
 
 def preload() -> None:
@@ -17,32 +22,50 @@ def preload() -> None:
 
 
 def living(procfs: str, names: tuple[str, ...] = ()) -> ProcessList:
-    """List the processes of a mounted procfs, or those of some names; one that ends meanwhile is left out.
+    """List the processes of a mounted procfs, or those of some names and those that do not get on.
 
-    The list is not complete where hidepid (see proc(5)) keeps others' processes, PID 1 among them, from our eyes, and
-    where all arguments together are more than we keep.
+    One that ends meanwhile is left out. The list is not complete where hidepid (see proc(5)) keeps others' processes,
+    PID 1 among them, from our eyes, and where all arguments together are more than we keep.
     """
     import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
 
     psutil.PROCFS_PATH = procfs
-    found: list[Process] = []
-    left = _ALL_ARGUMENTS_CAP
-    seen_init = hidden = False
+    listing = _Listing(names)
     for pid in sorted(_pids()):
+        listing.add(pid)
+    for pid in {process.ppid for process in listing.found.values() if process.state == "Z"} - listing.found.keys():
+        listing.add(pid, wanted=True)
+    found = tuple(listing.found[pid] for pid in sorted(listing.found))
+    return ProcessList(found, complete=listing.seen_init and not listing.hidden and listing.left > 0)
+
+
+class _Listing:
+    """What is found one process after the other."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self.found: dict[int, Process] = {}
+        self.left = _ALL_ARGUMENTS_CAP
+        self.seen_init = self.hidden = False
+
+    def add(self, pid: int, *, wanted: bool = False) -> None:
+        """Add a process if it is wanted, by its name, for its state, or whatever it is."""
+        import psutil  # noqa: PLC0415 - as above
+
         try:
             process = psutil.Process(pid)
-            name: str | None = process.as_dict(["name"], ad_value=None)["name"]
-            seen_init = seen_init or pid == _INIT
-            hidden = hidden or name is None
-            if names and name not in names:
-                continue
-            info = process.as_dict(["ppid", "cmdline"], ad_value=None)
+            told = process.as_dict(["name", "status", "ppid"], ad_value=None)
+            name: str | None = told["name"]
+            state = _STATES.get(told["status"] or "", "")
+            self.seen_init = self.seen_init or pid == _INIT
+            self.hidden = self.hidden or name is None
+            if not (wanted or not self._names or name in self._names or state in STUCK):
+                return
+            argv = _capped(process.as_dict(["cmdline"], ad_value=None)["cmdline"] or [], min(self.left, _ARGUMENTS_CAP))
         except psutil.NoSuchProcess:
-            continue
-        argv = _capped(info["cmdline"] or [], min(left, _ARGUMENTS_CAP))
-        left -= sum(len(argument) for argument in argv)
-        found.append(Process(pid, info["ppid"] or 0, _text(name or ""), argv))
-    return ProcessList(tuple(found), complete=seen_init and not hidden and left > 0)
+            return
+        self.left -= sum(len(argument) for argument in argv)
+        self.found[pid] = Process(pid, told["ppid"] or 0, _text(name or ""), argv, state)
 
 
 def _pids() -> list[int]:

@@ -26,4 +26,8 @@ def _redacted(process: Process) -> Process:
     """Mask a command line as a whole, since a flag and its secret may be two arguments."""
     line = "\0".join(process.argv)
     masked = redact_text(line)
-    return process if masked == line else Process(process.pid, process.ppid, process.name, tuple(masked.split("\0")))
+    return (
+        process
+        if masked == line
+        else Process(process.pid, process.ppid, process.name, tuple(masked.split("\0")), process.state)
+    )

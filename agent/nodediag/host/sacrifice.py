@@ -20,7 +20,7 @@ from typing import Final, NoReturn, TypeAlias
 import msgspec
 
 from nodediag.host import own
-from nodediag.host.ask import Ask, Failure, Lock, Processes, Read, Reply, place
+from nodediag.host.ask import Ask, Failure, Lock, Processes, Read, Reply, Statvfs, place
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
 
@@ -99,7 +99,8 @@ class Sacrifice:
         except TimeoutError:
             self._drop()
             if "/" in where:
-                self._hung.add(where.rpartition("/")[0] or where)
+                whole = isinstance(ask, Statvfs)  # a file system of its own; those beside it may answer
+                self._hung.add(where if whole else where.rpartition("/")[0] or where)
             return _timed_out(where, f"no answer within {left:.1f} s")
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
             self._drop()

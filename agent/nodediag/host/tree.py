@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from nodediag.host import processes
 from nodediag.host.ask import (
     Ask,
@@ -20,6 +22,7 @@ from nodediag.host.ask import (
     Reply,
     Sharing,
     Stat,
+    Statvfs,
     Uname,
     UnameAnswer,
     place,
@@ -30,6 +33,7 @@ from nodediag.model.reason import Code, Reason
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
 _PS_PATHS: Final = ("/sos_commands/process/ps_auxwwwm", "/sos_commands/process/ps_auxwww", "/ps")
 _CAP_BYTES: Final = 4 * 1024 * 1024
+_PS_STATE: Final = 7
 _PS_FIELDS: Final = 11  # USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND, see ps(1)
 
 
@@ -50,6 +54,8 @@ class TreeSource:
                 return self._namespaces(ask)
             case Lock():
                 return _not_captured(ask)
+            case Statvfs(path):
+                return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")
             case _:
                 return self._file(ask)
 
@@ -75,7 +81,9 @@ class TreeSource:
             if saved := self._read(path):
                 listed_by_ps = tuple(_from_ps(saved.decode("utf-8", "backslashreplace")))
                 # a command line of its own is exact, but a few of them do not make the others go away
-                both = {process.pid: process for process in (*listed_by_ps, *found)}
+                states = {process.pid: process.state for process in listed_by_ps}
+                exact = (msgspec.structs.replace(one, state=states.get(one.pid, "")) for one in found)
+                both = {process.pid: process for process in (*listed_by_ps, *exact)}
                 merged = tuple(both[pid] for pid in sorted(both))
                 return ProcessList(_named(merged, names), complete=bool(listed_by_ps))
         return ProcessList(_named(found, names), complete=False) if found else _not_captured(Processes())
@@ -98,23 +106,29 @@ def parse_uname(text: str) -> Reply:
 
 
 def _named(found: tuple[Process, ...], names: tuple[str, ...]) -> tuple[Process, ...]:
-    return tuple(process for process in found if not names or process.name in names)
+    return tuple(process for process in found if not names or process.name in names or process.state in processes.STUCK)
 
 
 def _from_ps(text: str) -> list[Process]:
-    found = []
+    """Read the lines of processes; with `m` a process has its threads below it, and its state is the first one's."""
+    found: list[Process] = []
     for line in text.split("\n")[1:]:
         fields = line.split(None, _PS_FIELDS - 1)
-        pid = processes.pid_of(fields[1]) if len(fields) == _PS_FIELDS else None
+        if len(fields) != _PS_FIELDS:
+            continue
+        pid = processes.pid_of(fields[1])
+        state = fields[_PS_STATE][:1].strip("-")
         if pid is not None:
             argv = processes.split_cmdline(fields[-1])
             name = argv[0].rsplit("/", 1)[-1] if argv else ""
-            found.append(Process(pid, 0, name, argv))
+            found.append(Process(pid, 0, name, argv, state))
+        elif fields[1] == "-" and found and not found[-1].state:
+            found[-1] = msgspec.structs.replace(found[-1], state=state)
     return found
 
 
-def _not_captured(ask: Ask) -> Failure:
-    where = place(ask)
+def _not_captured(ask: Ask, what: str = "", needs: str = "") -> Failure:
+    what = what or place(ask)
     return Failure(
-        Reason(code=Code.NOT_CAPTURED, detail=f"{where} is not in this folder", needs=where),
+        Reason(code=Code.NOT_CAPTURED, detail=f"{what} is not in this folder", needs=needs or what),
     )

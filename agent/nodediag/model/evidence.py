@@ -20,6 +20,16 @@ class PathEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     target: str = ""
 
 
+class StatvfsEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="statvfs"):
+    """What statvfs(3) answered for a path; `available_bytes` is what others than root may still write."""
+
+    path: str
+    size_bytes: int
+    available_bytes: int
+    inodes: int
+    inodes_free: int
+
+
 class ProcessEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="process"):
     """A running process, and the part of its command line that matters."""
 
@@ -43,4 +53,4 @@ class JournalEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     text: str
 
 
-Evidence = FileEvidence | PathEvidence | ProcessEvidence | UnameEvidence | JournalEvidence
+Evidence = FileEvidence | PathEvidence | StatvfsEvidence | ProcessEvidence | UnameEvidence | JournalEvidence

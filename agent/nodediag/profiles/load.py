@@ -88,6 +88,8 @@ class Catalogue:
             root=laid.root,
             cgroup=laid.cgroup,
             kubelet=laid.kubelet,
+            eviction=laid.eviction,
+            thresholds=laid.thresholds,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -123,4 +125,6 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         root=under.root if over.root is msgspec.UNSET else over.root,
         cgroup=(*over.cgroup, *under.cgroup),  # the first that covers a release counts
         kubelet=under.kubelet if over.kubelet is msgspec.UNSET else over.kubelet,
+        eviction={**under.eviction, **over.eviction},
+        thresholds={**under.thresholds, **over.thresholds},
     )

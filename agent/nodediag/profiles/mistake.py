@@ -11,6 +11,7 @@ from nodediag.model.image import Answer, ImageType, OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.profiles.profile import (
     CgroupRule,
+    EvictionRule,
     ExpectedMounts,
     KubeletRule,
     Match,
@@ -18,6 +19,7 @@ from nodediag.profiles.profile import (
     Persistence,
     ProfileFile,
     RootRule,
+    ThresholdRule,
 )
 
 Toml: TypeAlias = "dict[str, Toml] | list[Toml] | str | int | float | bool"
@@ -27,7 +29,7 @@ _STEP: Final = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[\]]+)")
 _LONGEST: Final = 80
 _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "": ProfileFile, "match": Match, "paths": PathRule, "expected_mounts": ExpectedMounts, "root": RootRule,
-    "cgroup": CgroupRule, "kubelet": KubeletRule,
+    "cgroup": CgroupRule, "kubelet": KubeletRule, "eviction": EvictionRule, "thresholds": ThresholdRule,
 }  # fmt: skip
 _WORDS: Final[dict[str, type[StrEnum]]] = {
     "image_type": ImageType, "os_family": OsFamily, "gke": Answer, "persistence": Persistence, "severity": Severity,

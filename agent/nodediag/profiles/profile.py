@@ -81,6 +81,25 @@ class KubeletRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     remedy: str = ""
 
 
+class EvictionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A threshold that holds where the kubelet was told none: a quantity or a percentage, below which it evicts."""
+
+    value: str
+    why: str
+    source: str
+
+
+class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From where on a measured value is a problem; the key names what is measured, data/linux.toml says in what."""
+
+    warning: float | msgspec.UnsetType = msgspec.UNSET
+    critical: float | msgspec.UnsetType = msgspec.UNSET
+    least: float | msgspec.UnsetType = msgspec.UNSET  # for what must not be lower: a warning
+    why: str
+    source: str
+    remedy: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -99,6 +118,8 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     root: RootRule | msgspec.UnsetType = msgspec.UNSET
     cgroup: tuple[CgroupRule, ...] = ()
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
+    eviction: dict[str, EvictionRule] = {}
+    thresholds: dict[str, ThresholdRule] = {}
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,3 +140,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     root: RootRule | msgspec.UnsetType = msgspec.UNSET
     cgroup: tuple[CgroupRule, ...] = ()
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
+    eviction: dict[str, EvictionRule] = {}
+    thresholds: dict[str, ThresholdRule] = {}

@@ -13,6 +13,7 @@ from nodediag.model.evidence import (
     JournalEvidence,
     PathEvidence,
     ProcessEvidence,
+    StatvfsEvidence,
     UnameEvidence,
 )
 from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
@@ -149,6 +150,8 @@ def _told(evidence: Evidence) -> str:
             return f"{path}{f':{line}' if line else ''}: {text[:_TEXT_SHOWN]}"
         case PathEvidence(path=path, type=kind):
             return f"{path}: {kind}"
+        case StatvfsEvidence(path=path, size_bytes=size, available_bytes=left, inodes=inodes, inodes_free=free):
+            return f"statvfs {path}: {left} of {size} bytes available, {free} of {inodes} inodes free"
         case ProcessEvidence(pid=pid, name=name, text=text):
             return f"process {pid} ({name}): {text[:_TEXT_SHOWN]}"
         case UnameEvidence(text=text):
