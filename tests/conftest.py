@@ -1,6 +1,6 @@
 """The only fixtures: a host made of texts, lines of a file, and facts of such a host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class TextSource:
         files: Files,
         processes: tuple[Process, ...],
         uname: UnameAnswer | None,
-        statvfs: dict[str, VfsStat],
+        statvfs: Mapping[str, VfsStat | Failure],
         missing: Code,
     ) -> None:
         self._files = files
@@ -102,7 +102,7 @@ class MakeHost(Protocol):
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
-        statvfs: dict[str, VfsStat] | None = ...,
+        statvfs: Mapping[str, VfsStat | Failure] | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 
@@ -120,7 +120,7 @@ def host() -> MakeHost:
         *,
         processes: tuple[Process, ...] = (),
         uname: UnameAnswer | None = None,
-        statvfs: dict[str, VfsStat] | None = None,
+        statvfs: Mapping[str, VfsStat | Failure] | None = None,
         missing: Code = Code.ABSENT,
     ) -> Host:
         seen = Seen(origin=Origin.TREE, root="/node", uid=0)

@@ -10,15 +10,16 @@ from nodediag.facts.fact import Known, Unknown
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.root_slot import RootSlot
-from nodediag.host.ask import VfsStat
+from nodediag.host.ask import Failure, VfsStat
 from nodediag.host.host import Line
-from nodediag.model.evidence import PathEvidence
+from nodediag.model.evidence import PathEvidence, StatvfsEvidence
 from nodediag.model.reason import Code, Reason
 
 if TYPE_CHECKING:
     from tests.conftest import MakeHost
 
 UNSEEN = Unknown(Reason(code=Code.NOT_CAPTURED, detail="not there"))
+AT_SDB = VfsStat("8:17", 100, 50, 10, 5, read_only=False)
 HALF = VfsStat("8:1", 100, 50, 10, 5, read_only=False)
 
 
@@ -83,6 +84,23 @@ def test_another_file_system_at_the_path_is_not_the_nodes(host: "MakeHost", fsty
     node = host({}, statvfs={"/": HALF, "/mnt/disks/a": HALF})
     found = disks.derive(node, table(*rows), UNSEEN, UNSEEN)
     assert [reason.code for reason in found.unread.values()] == ([Code.OTHER_NAMESPACE] if refused else [])
+
+
+def test_a_pod_that_is_given_a_folder_of_a_file_system_asks_there(host: "MakeHost") -> None:
+    rows = table("253:0 / ext2 /dev/mapper/vroot ro ro", "8:1 /var ext4 /dev/sda1 rw rw")
+    pods_own = VfsStat("0:99", 1, 1, 1, 1, read_only=False)
+    found = disks.derive(host({}, statvfs={"/var": pods_own, "/var/log/journal": HALF}), rows, UNSEEN, UNSEEN)
+    (var,) = found.filesystems
+    assert (var.target, var.available_bytes, found.unread) == ("/var", 50, {})
+    assert isinstance(var.evidence[0], StatvfsEvidence)
+    assert var.evidence[0].path == "/var/log/journal"
+
+
+def test_a_file_system_that_hangs_is_not_asked_again_at_another_path(host: "MakeHost") -> None:
+    slow = Failure(Reason(code=Code.TIMED_OUT, detail="no answer"))
+    rows = table(ROOT, "8:17 /mnt/disks/a ext4 /dev/sdb1 rw rw")
+    found = disks.derive(host({}, statvfs={"/": slow, "/usr/lib": HALF, "/mnt/disks/a": AT_SDB}), rows, UNSEEN, UNSEEN)
+    assert [reason.code for reason in found.unread.values()] == [Code.TIMED_OUT]
 
 
 def test_without_any_answer_the_first_reason_stands_for_all(host: "MakeHost") -> None:

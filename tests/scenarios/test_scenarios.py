@@ -5,6 +5,7 @@ near miss, after which the finding is gone or another. README.md has the keys.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -113,7 +114,7 @@ class MakeHost(Protocol):
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
-        statvfs: dict[str, VfsStat] | None = ...,
+        statvfs: Mapping[str, VfsStat | Failure] | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 

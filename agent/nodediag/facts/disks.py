@@ -32,6 +32,8 @@ _OF_CONTAINERS: Final = (
     "/run/containerd/", "/run/containers/", "/run/credentials/", "/run/crio/", "/run/docker/", "/run/user/",
     "/var/lib/containerd/", "/var/lib/containers/", "/var/lib/docker/", "/var/lib/kubelet/",
 )  # fmt: skip
+_GIVEN: Final = ("/var/log/journal", "/usr/lib")  # what the DaemonSet mounts into its pod
+_NOT_SEEN: Final = frozenset({Code.NOT_CAPTURED, Code.ABSENT, Code.OTHER_NAMESPACE})
 _ANONYMOUS: Final = "0:"  # numbers of file systems that have no device
 
 
@@ -68,7 +70,7 @@ def derive(host: Host, mounts: Mounts, partitions: Fact[Partitions], root_slot: 
     disks = known(partitions)
     for mount in chosen[:MOST]:
         try:
-            found.append(_asked(host, mount, disks))
+            found.append(_asked(host, mount, disks, _on_same(mounts, mount)))
         except ReadError as error:
             unread[mount.target] = error.reason
     if not found:
@@ -122,11 +124,32 @@ def _is_remote(mount: Mount) -> bool:
     return mount.backing is Backing.NETWORK or mount.fstype.startswith("fuse")
 
 
-def _asked(host: Host, mount: Mount, partitions: Partitions | None) -> FileSystem:
-    told = host.statvfs(mount.target)
-    _must_be(mount, told)
+def _on_same(mounts: Mounts, mount: Mount) -> tuple[str, ...]:
+    """Give the paths at which a mount's file system can be asked: its own, and some that a pod is given of a node."""
+    holding = ((path, mounts.holding(path)) for path in _GIVEN)
+    return (mount.target, *(path for path, held in holding if held is not None and identity(held) == identity(mount)))
+
+
+def _first_answer(host: Host, mount: Mount, paths: tuple[str, ...]) -> tuple[str, VfsStat]:
+    """Ask at one path after the other; raises what the first one came to."""
+    first: ReadError | None = None
+    for path in paths:
+        try:
+            told = host.statvfs(path)
+            _must_be(mount, path, told)
+        except ReadError as error:
+            first = first or error
+            if error.reason.code not in _NOT_SEEN:
+                break
+        else:
+            return path, told
+    raise first or ReadError(mount.target, Reason(code=Code.ABSENT, detail=f"{mount.target} was not asked for"))
+
+
+def _asked(host: Host, mount: Mount, partitions: Partitions | None, paths: tuple[str, ...]) -> FileSystem:
+    path, told = _first_answer(host, mount, paths)
     usage = StatvfsEvidence(
-        path=mount.target, size_bytes=told.size_bytes, available_bytes=told.available_bytes,
+        path=path, size_bytes=told.size_bytes, available_bytes=told.available_bytes,
         inodes=told.inodes, inodes_free=told.inodes_free,
     )  # fmt: skip
     return FileSystem(
@@ -136,12 +159,12 @@ def _asked(host: Host, mount: Mount, partitions: Partitions | None) -> FileSyste
     )  # fmt: skip
 
 
-def _must_be(mount: Mount, told: VfsStat) -> None:
+def _must_be(mount: Mount, path: str, told: VfsStat) -> None:
     """Refuse an answer for another file system, as below a root that was bound without the mounts on it."""
     if mount.device and told.device != mount.device and mount.fstype not in _NUMBERS_DIFFER:
-        detail = f"what we see at {mount.target} is device {told.device}, not {mount.device} as for the node's PID 1"
+        detail = f"what we see at {path} is device {told.device}, not {mount.device} as for the node's PID 1"
         needs = "the node's root with all that is mounted below it (`mountPropagation: HostToContainer`, rbind)"
-        raise ReadError(mount.target, Reason(code=Code.OTHER_NAMESPACE, detail=detail, needs=needs))
+        raise ReadError(path, Reason(code=Code.OTHER_NAMESPACE, detail=detail, needs=needs))
 
 
 def disk_of(mount: Mount, partitions: Partitions | None) -> str:
