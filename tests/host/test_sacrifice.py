@@ -382,3 +382,40 @@ def ask_with_many_descriptors() -> str:
 
 def test_it_works_above_the_descriptors_that_select_knows(in_child: "InChild") -> None:
     assert in_child(ask_with_many_descriptors) == "/hello"
+
+
+def test_questions_sent_ahead_are_answered_in_any_order() -> None:
+    source = Sacrifice(Scripted, budget_s=30, patience_s=20)
+    source.ahead(Stat("/one"), Stat("/large"), Stat("/two"))
+    assert [about(source, "/two"), about(source, "/other"), about(source, "/one")] == ["/two", "/other", "/one"]
+    reply = source.answer(Stat("/large"))
+    assert isinstance(reply, Content)
+    assert len(reply.data) == 64 * 1024 * 1024
+    assert about(source, "/one") == "/one"
+    source.close()
+
+
+def test_one_sent_ahead_that_never_answers_costs_no_other_its_answer(scripted: Sacrifice) -> None:
+    scripted.ahead(Stat("/before"), Stat("/folder/sleep"), Stat("/after"))
+    assert about(scripted, "/after") == "/after"
+    assert about(scripted, "/before") == "/before"
+    assert code(scripted.answer(Stat("/folder/sleep"))) is Code.TIMED_OUT
+    assert about(scripted, "/hello") == "/hello"
+
+
+def test_one_sent_ahead_to_a_child_that_dies_is_told(scripted: Sacrifice) -> None:
+    scripted.ahead(Stat("/die"), Stat("/after"))
+    assert code(scripted.answer(Stat("/die"))) is Code.CRASHED
+    assert about(scripted, "/after") == "/after"
+    scripted.ahead(*(Stat("/die") for _ in range(3)))
+    time.sleep(0.1)
+    scripted.ahead(Stat("/late"))
+    assert about(scripted, "/late") == "/late"
+
+
+def test_what_was_sent_ahead_is_not_waited_for_once_the_time_is_over() -> None:
+    source = Sacrifice(Scripted, budget_s=0.2, patience_s=0.2)
+    source.ahead(Stat("/sleep"), Stat("/one"))
+    time.sleep(0.25)
+    assert code(source.answer(Stat("/one"))) is Code.TIMED_OUT
+    source.close()

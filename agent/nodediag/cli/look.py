@@ -11,11 +11,13 @@ import msgspec
 from nodediag.cli.log_options import logs_of
 from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
+from nodediag.facts import kubelet, packages
 from nodediag.host import own
+from nodediag.host.ask import Processes, Read
 from nodediag.host.host import Host
-from nodediag.host.origin import Opened, open_host
+from nodediag.host.origin import RUNNING, Opened, open_host
 from nodediag.logs.node import LOGS, Logs, encoded, not_asked
-from nodediag.model.report import Origin, Report
+from nodediag.model.report import Report
 from nodediag.model.request import Request
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 _LOCK_PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
 _LOCK_PAUSE_S: Final = 0.2
-_RUNNING: Final = frozenset({Origin.LIVE, Origin.POD, Origin.TOOLBOX})
 
 
 def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
@@ -40,7 +41,7 @@ def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
 
 
 def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["Facts"]:
-    if opened.host.seen.origin in _RUNNING:
+    if opened.host.seen.origin in RUNNING:
         _wait_for_turn(opened.host, options.timeout)
     signatures = options.texts()
     logs = (
@@ -48,6 +49,7 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
         if options.no_logs
         else logs_of(opened, options, signatures, now, options.timeout)
     )
+    opened.ahead(Processes(kubelet.PROGRAMS), Read(packages.STATUS_PATH, packages.CAP_BYTES))
     try:
         return _judged(opened, logs, signatures, options, now)
     finally:

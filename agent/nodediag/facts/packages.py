@@ -19,7 +19,7 @@ NAMES: Final = frozenset({"containerd", "containerd.io", "docker.io", "docker-ce
 _PARAGRAPH: Final = re.compile(
     rf"^Package: (?P<name>{'|'.join(map(re.escape, sorted(NAMES)))})\n(?:.+\n?)*", re.MULTILINE
 )
-_CAP_BYTES: Final = 64 * 1024 * 1024
+CAP_BYTES: Final = 64 * 1024 * 1024
 _LIST_FIELDS: Final = 3  # state, name, version
 
 
@@ -41,14 +41,14 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
 def collect(host: Host) -> Packages:
     """Read dpkg's status file, or the list a sosreport keeps."""
     try:
-        return Packages(manager=True, installed=parse_status(host.text(STATUS_PATH, cap_bytes=_CAP_BYTES)))
+        return Packages(manager=True, installed=parse_status(host.text(STATUS_PATH, cap_bytes=CAP_BYTES)))
     except ReadError as error:
         if error.reason.code is Code.ABSENT:
             return Packages(manager=False, installed=())
         if error.reason.code is not Code.NOT_CAPTURED:
             raise
         try:
-            return Packages(manager=True, installed=parse_list(host.lines(LIST_PATH, cap_bytes=_CAP_BYTES)))
+            return Packages(manager=True, installed=parse_list(host.lines(LIST_PATH, cap_bytes=CAP_BYTES)))
         except ReadError:
             raise error from None
 

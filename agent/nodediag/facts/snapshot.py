@@ -22,11 +22,9 @@ from nodediag.facts import (
     lsb_release as lsb_release_,
     machine as machine_,
     memory as memory_,
-    mount_lists,
     mounts as mounts_,
     os_release as os_release_,
     packages as packages_,
-    partition_lists,
     partitions as partitions_,
     pids as pids_,
     pressure as pressure_,
@@ -115,6 +113,8 @@ def collect(host: Host) -> Facts:
     """Read every fact. What depends on a namespace is unknown where ours is a container's."""
     mounts = attempt(mounts_, host, None)
     if _not_captured(mounts):
+        from nodediag.facts import mount_lists  # noqa: PLC0415 - a running node never needs it
+
         mounts = _instead(mounts, attempt(mount_lists, host, None))
     os_release = attempt(os_release_, host, None)
     cmdline = attempt(cmdline_, host, None)
@@ -124,6 +124,8 @@ def collect(host: Host) -> Facts:
         mounts = os_release = Unknown(elsewhere)
     partitions = attempt(partitions_, host, elsewhere)
     if _not_captured(partitions):
+        from nodediag.facts import partition_lists  # noqa: PLC0415 - as above
+
         partitions = _instead(partitions, attempt(partition_lists, host, elsewhere))
     root_slot = settle(lambda: root_slot_.derive(mounts, partitions, cmdline))
     kernel = attempt(kernel_, host, elsewhere)

@@ -34,6 +34,7 @@ from nodediag.host.tree import TreeSource
 from nodediag.model.reason import Code
 from nodediag.model.report import Origin
 
+RUNNING: Final = frozenset({Origin.LIVE, Origin.POD, Origin.TOOLBOX})
 TOOLBOX_ROOT: Final = "/media/root"
 POD_ROOT: Final = "/host"
 _KEPT_BYTES: Final = 64 * 1024 * 1024
@@ -47,6 +48,11 @@ class Opened:
         self.folder = folder  # of ours, which the node has as its root
         self._source = source
         self._children = children
+
+    def ahead(self, *asks: Ask) -> None:
+        """Let the node work on long questions while we do other things; they are asked again where that is too much."""
+        if self.host.seen.origin in RUNNING:
+            self._children.ahead(*asks)
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn, TypeAlias
@@ -54,6 +55,8 @@ class Sacrifice:
         self._until = time.monotonic() + budget_s
         self._patience_s = patience_s
         self._hung: set[str] = set()
+        self._under_way: deque[Ask] = deque()
+        self._early: dict[Ask, Reply] = {}
         self._child: _Child | None = None
         self._left_behind: list[int] = []
         self._locks: list[int] = []
@@ -74,8 +77,25 @@ class Sacrifice:
                 return
             time.sleep(pause_s)
 
+    def ahead(self, *asks: Ask) -> None:
+        """Send questions whose answers will be wanted, so that the child works on them beside its parent."""
+        for ask in asks:
+            try:
+                self._started().send(self._encode(ask), time.monotonic() + self._patience_s)
+            except OSError:  # it is asked again when its answer is wanted, and then the failure is told
+                self._drop()
+                return
+            self._under_way.append(ask)
+
     def answer(self, ask: Ask) -> Reply:
         """Ask the child; a question below a folder that has hung once is not asked again."""
+        while self._under_way and ask not in self._early:
+            first = self._under_way.popleft()
+            self._early[first] = self._waited_for(first)
+        early = self._early.pop(ask, None)
+        return self._waited_for(ask, sent=False) if early is None else early
+
+    def _waited_for(self, ask: Ask, *, sent: bool = True) -> Reply:
         where = place(ask)
         for folder in self._hung:
             if where == folder or where.startswith(folder + "/"):
@@ -84,18 +104,21 @@ class Sacrifice:
         patience_s = self._patience_s * (_LONG if _is_long(ask) else 1)
         left = patience_s if isinstance(ask, Lock) else min(patience_s, self._until - time.monotonic())
         if left <= 0:
+            self._drop()  # of what was sent ahead no answer is read any more
             return _timed_out(where, "the time for the whole run was over")
         try:
             child = self._started()
         except OSError as error:
             detail = f"{where}: no process could be started to ask: {error.strerror}"
             return Failure(Reason(code=Code.CRASHED, detail=detail, needs="room for one more process"))
-        return self._asked(child, ask, where, left)
+        return self._asked(child, ask, where, left, sent=sent)
 
-    def _asked(self, child: "_Child", ask: Ask, where: str, left: float) -> Reply:
+    def _asked(self, child: "_Child", ask: Ask, where: str, left: float, *, sent: bool) -> Reply:
+        until = time.monotonic() + left
         try:
-            reply = child.exchange(self._encode(ask), time.monotonic() + left, self._locks)
-            return self._decode(reply)
+            if not sent:
+                child.send(self._encode(ask), until)
+            return self._decode(child.receive(until, self._locks))
         except TimeoutError:
             self._drop()
             if "/" in where:
@@ -115,6 +138,7 @@ class Sacrifice:
         return self._child
 
     def _drop(self) -> None:
+        self._under_way.clear()  # of a child that is let go no answer comes
         if self._child is not None:
             self._left_behind.append(self._child.abandon())
             self._child = None
@@ -141,10 +165,14 @@ class _Child:
         theirs.close()
         self._socket = ours
 
-    def exchange(self, message: bytes, until: float, locks: list[int]) -> bytearray:
-        """Send one question and wait for its answer; raises TimeoutError, EOFError, ValueError."""
+    def send(self, message: bytes, until: float) -> None:
+        """Send one question; raises TimeoutError, OSError."""
         self._wait_until(until)
         self._socket.sendall(len(message).to_bytes(_HEADER_BYTES, "big") + message)
+
+    def receive(self, until: float, locks: list[int]) -> bytearray:
+        """Wait for the next answer; raises TimeoutError, EOFError, ValueError."""
+        self._wait_until(until)
         start, descriptors, _, _ = socket.recv_fds(self._socket, _HEADER_BYTES, 1)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - a positional one

@@ -1,11 +1,18 @@
-"""Digests by which data and problems are told apart; they keep no secret and guard against no attacker."""
+"""Digests by which data and problems are told apart; they keep no secret and guard against no attacker.
 
-import hashlib
+`hashlib` loads OpenSSL, which takes a report a twentieth of its time; as `random` does, this takes Python's own.
+"""
+
 from typing import Final
+
+try:
+    from _sha256 import sha256  # type: ignore[import-not-found]  # 3.11; typeshed has only what is public
+except ImportError:
+    from hashlib import sha256
 
 _LENGTH: Final = 16
 
 
 def digest(data: bytes) -> str:
     """Give 16 hexadecimal digits (SHA-256, cut), the same for the same bytes in every run and release."""
-    return hashlib.sha256(data).hexdigest()[:_LENGTH]
+    return str(sha256(data).hexdigest())[:_LENGTH]
