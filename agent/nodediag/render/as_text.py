@@ -129,13 +129,15 @@ def _undecided(report: Report[Facts]) -> str:
 
 def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
     head = Text(problem.severity.value.upper(), style=_SEVERITY_COLOURS[problem.severity])
-    head.append(f"  {check.id}", style="bold")
+    by_signature = problem.subject.kind == "signature"
+    head.append(f"  {check.id}" + (f"  {problem.subject.name}" if by_signature else ""), style="bold")
     yield head
     yield indented(problem.message)
     if problem.requirement is not msgspec.UNSET:
         rule = problem.requirement
         row = f", row {rule.document} of the document" if rule.document else ""
-        yield indented(f"expected: {problem.expected}, by {rule.profile} {rule.key}{row}")
+        if not by_signature:  # nobody expects a failure
+            yield indented(f"expected: {problem.expected}, by {rule.profile} {rule.key}{row}")
         yield indented(f"why: {rule.why}")
     if problem.remedy:
         yield indented(f"do: {problem.remedy}")
