@@ -1,7 +1,7 @@
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup report test bench lock clean setup-dev
+.PHONY: help setup report test bench onedir dist lock clean setup-dev
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,12 @@ test: setup-dev  ## every test, lint, format, type and layer check
 bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
 	@.venv/bin/python benchmarks/logs.py
+
+onedir:  ## dist/nodediag: one folder that runs on any Linux, with its own interpreter
+	@PYTHON='$(PYTHON)' packaging/onedir/build dist/nodediag
+
+dist:  ## what a release holds: the folder as a tar
+	@PYTHON='$(PYTHON)' packaging/onedir/tar dist
 
 lock:  ## lock the dependencies anew; packaging/lock --upgrade takes newer ones
 	@PYTHON='$(PYTHON)' sh packaging/lock
