@@ -28,7 +28,7 @@ VERSION: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 # What a report never needs of the standard library; without OpenSSL, hashlib has the hashes of its own.
 LIBRARY_WITHOUT: Final = (
     "__pycache__", "config-*", "dist-packages", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data",
-    "site-packages", "site.py", "sitecustomize.py", "test", "tests", "tkinter", "turtle*", "unittest", "venv",
+    "site-packages", "sitecustomize.py", "test", "tests", "tkinter", "turtle*", "unittest", "venv",
     "_sysconfigdata_*", "_crypt.*", "_curses*", "_dbm.*", "_gdbm.*", "_hashlib.*", "_sqlite3.*", "_ssl.*", "_test*",
     "_tkinter.*", "_xx*", "audioop.*", "nis.*", "ossaudiodev.*", "readline.*", "spwd.*", "xx*", "*_test.*", "*.exe",
     "_ctypes_test.*",
@@ -38,12 +38,6 @@ PACKAGES_WITHOUT: Final = re.compile(
 )
 # Loaded by name when first wanted: by newer releases of libsystemd for compressed journals, by libc to end a thread.
 ON_DEMAND: Final = ("libzstd.so.1", "liblz4.so.1", "liblzma.so.5", "libgcc_s.so.1")
-SITE: Final = f'''"""In place of Python's own: one folder of packages, nothing that is set up outside of this folder."""
-
-import sys
-
-sys.path.append(f"{{sys.prefix}}/lib/{VERSION}/site-packages")
-'''
 
 
 def main() -> None:
@@ -66,11 +60,9 @@ def build(dest: Path) -> None:
     """Fill a folder."""
     library = dest / "lib" / VERSION
     shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=shutil.ignore_patterns(*LIBRARY_WITHOUT))
-    (library / "site.py").write_text(SITE)
-    packages = library / "site-packages"
-    for found in needed("nodediag", {}).values():
-        copy_package(found, packages)
-    shutil.copytree(ROOT / "agent/nodediag", packages / "nodediag", ignore=shutil.ignore_patterns("__pycache__"))
+    for found in needed("nodediag", {}).values():  # beside the library, where every distribution's python looks
+        copy_package(found, library)
+    shutil.copytree(ROOT / "agent/nodediag", library / "nodediag", ignore=shutil.ignore_patterns("__pycache__"))
     (dest / "bin").mkdir()
     interpreter = dest / "bin" / VERSION
     shutil.copyfile(Path(sys.executable).resolve(), interpreter)
