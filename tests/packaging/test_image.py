@@ -1,0 +1,218 @@
+"""The image that users build, from a base made here under its official name, run as a node runs it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent.parent
+BASE: Final = "docker.io/library/debian:bookworm-slim"
+AGENT, TOOLBOX, DEPENDENCIES = "localhost/nodediag:test", "localhost/nodediag-toolbox:test", "localhost/nodediag-deps"
+TOOLS: Final = ("podman", "runc", "debootstrap")
+PIP_OPTIONS: Final = ("index-url", "extra-index-url", "find-links")  # what a machine may say of its way to packages
+CERTIFICATES: Final = "/run/certificates.crt"
+# Isolation by chroot and runc also do where cgroups v1 and v2 are mixed.
+BUILD: Final = ("--isolation=chroot", "--network=host", "--ulimit=nofile=1024:1024")
+RUN: Final = (
+    "run", "--rm", "--runtime=runc", "--network=host", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000",
+    "--no-healthcheck", "--read-only",
+)  # fmt: skip
+FORBIDDEN: Final = re.compile(r"(^|/)(sh|bash|dash|busybox|pip3?|apt|dpkg|gcc|cc|ld|as|perl|curl|wget)$")
+
+
+class Run(Protocol):
+    """Runs the agent."""
+
+    def __call__(self, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]: ...
+
+
+class Config(msgspec.Struct):
+    """What an image says of how it is run, as `podman inspect` prints it."""
+
+    user: str = msgspec.field(name="User")
+    entrypoint: list[str] = msgspec.field(name="Entrypoint")
+    command: list[str] = msgspec.field(name="Cmd")
+    labels: dict[str, str] = msgspec.field(name="Labels")
+
+
+class Healthcheck(msgspec.Struct):
+    """How an image's health is asked."""
+
+    test: list[str] = msgspec.field(name="Test")
+
+
+class Inspected(msgspec.Struct):
+    """An image."""
+
+    config: Config = msgspec.field(name="Config")
+    healthcheck: Healthcheck = msgspec.field(name="Healthcheck")
+
+
+def cache() -> Path:
+    """Give the folder that keeps what takes long to make."""
+    ours = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nodediag-lab"
+    return Path(os.environ.get("NODEDIAG_LAB_CACHE") or ours) / "image"
+
+
+def ways_to_packages() -> tuple[list[str], dict[str, str]]:
+    """Give flags and environment that tell the build where this machine's apt and pip find packages."""
+    flags, environment = ["--volume=/etc/apt:/etc/apt:ro"], {}
+    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    for option, value in re.findall(r"^(?:global|install|:env:)\.([a-z-]+)='(.*)'$", told.stdout, re.MULTILINE):
+        if option == "cert":
+            flags.append(f"--volume={value}:{CERTIFICATES}:ro")
+            environment["PIP_CERT"] = CERTIFICATES
+        elif option in PIP_OPTIONS:
+            flags += [f"--volume={path}:{path}:ro" for path in local(value)]
+            environment[f"PIP_{option.upper().replace('-', '_')}"] = value
+    return list(dict.fromkeys(flags)), environment
+
+
+def local(value: str) -> list[str]:
+    """Give the folders that a list of addresses names."""
+    paths = [Path(word.removeprefix("file://")) for word in value.split() if word.startswith(("/", "file:///"))]
+    return sorted({str(path.parent if path.name == "simple" else path) for path in paths if path.exists()})
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """Give podman with a storage of our own, which holds a base under the official name."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to build an image without a daemon")
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    storage, state = cache() / "storage", cache() / "run"
+    storage.mkdir(parents=True, exist_ok=True)
+    engine = ("podman", "--root", str(storage), "--runroot", str(state))
+    if not subprocess.run([*engine, "images", "-q", BASE], check=True, capture_output=True).stdout:
+        make_base(engine, tmp_path_factory.mktemp("base") / "root")
+    yield engine
+    subprocess.run([*engine, "image", "prune", "-f"], check=True, capture_output=True)
+    subprocess.run(["umount", storage / "overlay"], check=False, capture_output=True)
+
+
+def make_base(engine: tuple[str, ...], root: Path) -> None:
+    """Make what is nearest to the official base where no registry can be reached."""
+    made = subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"debootstrap could not make a base: {made.stdout.decode()[-300:]}")
+    subprocess.run(["tar", "-C", root, "--exclude=./dev/*", "-cf", f"{root}.tar", "."], check=True)
+    subprocess.run([*engine, "import", f"{root}.tar", BASE], check=True, capture_output=True)
+    Path(f"{root}.tar").unlink()
+    shutil.rmtree(root)
+
+
+def build(engine: tuple[str, ...], target: str, image: str) -> str:
+    """Build as the users do, and give what is printed."""
+    flags, ways = ways_to_packages()
+    environment = {**os.environ, **ways, "ENGINE": " ".join(engine), "BUILD_FLAGS": " ".join((*BUILD, *flags))}
+    command = [str(ROOT / "docker/build"), target, image]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def agent(podman: tuple[str, ...]) -> str:
+    """Build the agent; what it is built with is kept for the next time."""
+    build(podman, "dependencies", DEPENDENCIES)
+    return build(podman, "agent", AGENT)
+
+
+@pytest.fixture(scope="session")
+def inspected(podman: tuple[str, ...], agent: str) -> Inspected:
+    """Give what the agent's image says of itself."""
+    del agent
+    told = subprocess.run([*podman, "inspect", AGENT], capture_output=True, check=True).stdout
+    return msgspec.json.decode(told, type=list[Inspected])[0]
+
+
+@pytest.fixture
+def run(podman: tuple[str, ...], agent: str) -> Run:
+    """Run the agent, its root read-only."""
+    del agent
+
+    def ran(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        command = [*podman, *RUN, *options, AGENT, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return ran
+
+
+pytestmark = pytest.mark.root
+
+
+def test_the_agents_size_is_said_and_below_the_bar(agent: str) -> None:
+    size = re.fullmatch(rf"{re.escape(AGENT)}: (\d+)\.\d MB compressed\n", agent)
+    assert size
+    assert 5 < int(size[1]) < 60
+
+
+def test_the_agent_runs_as_root_by_number_and_reports(inspected: Inspected) -> None:
+    assert inspected.config.user == "0:0"
+    assert inspected.config.entrypoint == ["/nodediag/nodediag"]
+    assert inspected.config.command == ["report"]
+    assert inspected.config.labels["org.opencontainers.image.version"]
+
+
+def test_the_health_check_is_a_command_that_works(inspected: Inspected, run: Run) -> None:
+    kind, program, *arguments = inspected.healthcheck.test
+    assert (kind, program) == ("CMD", inspected.config.entrypoint[0])
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_agent_holds_nodediag_and_no_shell_installer_or_compiler(podman: tuple[str, ...], agent: str) -> None:
+    del agent
+    command = [*podman, "create", "--runtime=runc", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000", AGENT]
+    container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    packed = subprocess.run([*podman, "export", container], capture_output=True, check=True).stdout
+    subprocess.run([*podman, "rm", container], capture_output=True, check=True)
+    names = subprocess.run(["tar", "-t"], input=packed, capture_output=True, check=True).stdout.decode().splitlines()
+    files = [name for name in names if not name.endswith("/")]
+    assert "nodediag/nodediag" in files
+    assert [name for name in files if FORBIDDEN.search(name)] == []
+    assert {name.split("/")[0] for name in files} <= {"nodediag", "dev", "etc", "run"}  # podman's mount points
+
+
+def test_the_agent_finds_the_node_that_is_mounted_at_host(run: Run) -> None:
+    done = run("report", "--no-logs", options=("--volume=/:/host:ro", "--cap-drop=all"))
+    assert done.returncode in {0, 1, 3}, done.stderr
+    view = json.loads(done.stdout)["view"]
+    assert (view["origin"], view["root"]) == ("pod", "/host")
+
+
+def test_without_a_node_the_agent_judges_nothing(run: Run) -> None:
+    done = run("report", "--no-logs")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "xz"])
+def test_the_agent_reads_journals_however_they_are_compressed(
+    run: Run, journal: Callable[[str], Path], compression: str
+) -> None:
+    mount = f"--volume={journal(compression)}:/node:ro"
+    done = run("logs", "--root", "/node", "--since", "2020-01-01", options=(mount,))
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["reader"] == "libsystemd"
+    assert [found["condition"] for found in told["signatures"]] == ["pleg-unhealthy"]
+
+
+def test_the_toolbox_has_a_shell_that_finds_nodediag(podman: tuple[str, ...], agent: str) -> None:
+    del agent
+    build(podman, "toolbox", TOOLBOX)
+    command = [*podman, *RUN, TOOLBOX, "/bin/bash", "-lc", "nodediag --version && command -v nodediag"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "/usr/local/bin/nodediag"
