@@ -25,8 +25,9 @@ bench: setup-dev  ## the benchmarks
 onedir:  ## dist/nodediag: one folder that runs on any Linux, with its own interpreter
 	@PYTHON='$(PYTHON)' packaging/onedir/build dist/nodediag
 
-dist:  ## what a release holds: the folder as a tar
+dist:  ## what a release holds: the folder as a tar, and the Debian package
 	@PYTHON='$(PYTHON)' packaging/onedir/tar dist
+	@PYTHON='$(PYTHON)' packaging/deb/build dist
 
 lock:  ## lock the dependencies anew; packaging/lock --upgrade takes newer ones
 	@PYTHON='$(PYTHON)' sh packaging/lock

@@ -77,9 +77,10 @@ def build(dest: Path) -> None:
     shutil.copyfile(ROOT / "LICENSE", dest / "LICENSE")
     shutil.copyfile(HERE / "install", dest / "install")
     readme(dest)
+    programs = {"nodediag", "lib/nodediag", "bin/python3", f"bin/{VERSION}"}
     for path in (dest, *dest.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            path.chmod(0o755 if path.is_dir() or str(path.relative_to(dest)) in programs else 0o644)
 
 
 def needed(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:

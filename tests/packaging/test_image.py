@@ -3,10 +3,9 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,17 +13,10 @@ import msgspec
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent.parent
-BASE: Final = "docker.io/library/debian:bookworm-slim"
 AGENT, TOOLBOX, DEPENDENCIES = "localhost/nodediag:test", "localhost/nodediag-toolbox:test", "localhost/nodediag-deps"
-TOOLS: Final = ("podman", "runc", "debootstrap")
 PIP_OPTIONS: Final = ("index-url", "extra-index-url", "find-links")  # what a machine may say of its way to packages
 CERTIFICATES: Final = "/run/certificates.crt"
-# Isolation by chroot and runc also do where cgroups v1 and v2 are mixed.
 BUILD: Final = ("--isolation=chroot", "--network=host", "--ulimit=nofile=1024:1024")
-RUN: Final = (
-    "run", "--rm", "--runtime=runc", "--network=host", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000",
-    "--no-healthcheck", "--read-only",
-)  # fmt: skip
 FORBIDDEN: Final = re.compile(r"(^|/)(sh|bash|dash|busybox|pip3?|apt|dpkg|gcc|cc|ld|as|perl|curl|wget)$")
 
 
@@ -56,12 +48,6 @@ class Inspected(msgspec.Struct):
     healthcheck: Healthcheck = msgspec.field(name="Healthcheck")
 
 
-def cache() -> Path:
-    """Give the folder that keeps what takes long to make."""
-    ours = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nodediag-lab"
-    return Path(os.environ.get("NODEDIAG_LAB_CACHE") or ours) / "image"
-
-
 def ways_to_packages() -> tuple[list[str], dict[str, str]]:
     """Give flags and environment that tell the build where this machine's apt and pip find packages."""
     flags, environment = ["--volume=/etc/apt:/etc/apt:ro"], {}
@@ -80,35 +66,6 @@ def local(value: str) -> list[str]:
     """Give the folders that a list of addresses names."""
     paths = [Path(word.removeprefix("file://")) for word in value.split() if word.startswith(("/", "file:///"))]
     return sorted({str(path.parent if path.name == "simple" else path) for path in paths if path.exists()})
-
-
-@pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
-    """Give podman with a storage of our own, which holds a base under the official name."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to build an image without a daemon")
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    storage, state = cache() / "storage", cache() / "run"
-    storage.mkdir(parents=True, exist_ok=True)
-    engine = ("podman", "--root", str(storage), "--runroot", str(state))
-    if not subprocess.run([*engine, "images", "-q", BASE], check=True, capture_output=True).stdout:
-        make_base(engine, tmp_path_factory.mktemp("base") / "root")
-    yield engine
-    subprocess.run([*engine, "image", "prune", "-f"], check=True, capture_output=True)
-    subprocess.run(["umount", storage / "overlay"], check=False, capture_output=True)
-
-
-def make_base(engine: tuple[str, ...], root: Path) -> None:
-    """Make what is nearest to the official base where no registry can be reached."""
-    made = subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"debootstrap could not make a base: {made.stdout.decode()[-300:]}")
-    subprocess.run(["tar", "-C", root, "--exclude=./dev/*", "-cf", f"{root}.tar", "."], check=True)
-    subprocess.run([*engine, "import", f"{root}.tar", BASE], check=True, capture_output=True)
-    Path(f"{root}.tar").unlink()
-    shutil.rmtree(root)
 
 
 def build(engine: tuple[str, ...], target: str, image: str) -> str:
@@ -137,12 +94,12 @@ def inspected(podman: tuple[str, ...], agent: str) -> Inspected:
 
 
 @pytest.fixture
-def run(podman: tuple[str, ...], agent: str) -> Run:
+def run(podman_run: tuple[str, ...], agent: str) -> Run:
     """Run the agent, its root read-only."""
     del agent
 
     def ran(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        command = [*podman, *RUN, *options, AGENT, *arguments]
+        command = [*podman_run, "--read-only", *options, AGENT, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return ran
@@ -209,10 +166,12 @@ def test_the_agent_reads_journals_however_they_are_compressed(
     assert [found["condition"] for found in told["signatures"]] == ["pleg-unhealthy"]
 
 
-def test_the_toolbox_has_a_shell_that_finds_nodediag(podman: tuple[str, ...], agent: str) -> None:
+def test_the_toolbox_has_a_shell_that_finds_nodediag(
+    podman: tuple[str, ...], podman_run: tuple[str, ...], agent: str
+) -> None:
     del agent
     build(podman, "toolbox", TOOLBOX)
-    command = [*podman, *RUN, TOOLBOX, "/bin/bash", "-lc", "nodediag --version && command -v nodediag"]
+    command = [*podman_run, "--read-only", TOOLBOX, "/bin/bash", "-lc", "nodediag --version && command -v nodediag"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "/usr/local/bin/nodediag"

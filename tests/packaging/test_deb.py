@@ -1,0 +1,88 @@
+"""The Debian package: whole by itself, content with its checkers, gone when it is purged."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LIFE = """
+set -e
+find / -xdev -not -path '/proc/*' | sort >/tmp/before
+dpkg -i /nodediag.deb
+nodediag --version
+nodediag report --root /etc --no-logs --fail-on never --format json >/dev/null
+test ! -e /etc/systemd/system/timers.target.wants/nodediag.timer
+mkdir -p /var/lib/nodediag && touch /var/lib/nodediag/report.json
+dpkg -r nodediag
+ls /usr/lib/nodediag /usr/bin/nodediag 2>/dev/null && exit 1
+test -e /var/lib/nodediag/report.json
+dpkg -P nodediag
+find / -xdev -not -path '/proc/*' | grep -v -e ^/var/lib/dpkg -e ^/var/log -e ^/tmp | sort >/tmp/after
+echo left: $(grep -v -e ^/var/lib/dpkg -e ^/var/log -e ^/tmp /tmp/before | comm -13 - /tmp/after)
+"""
+
+
+@pytest.fixture(scope="session")
+def package(onedir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the package from the folder that is there."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not installed")
+    command = [str(ROOT / "packaging/deb/build"), str(tmp_path_factory.mktemp("deb")), str(onedir)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def said(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_depends_on_nothing_and_states_its_kernel(package: Path) -> None:
+    control = said("dpkg-deb", "--field", package)
+    assert re.search(r"^Version: \d+\.\d+\.\d+", control, re.MULTILINE)
+    assert "Depends:" not in control
+    assert re.search(r"needs Linux \d+\.\d+\.\d+ or later", control)
+    assert "@" not in control.replace("nodediag@localhost", "")
+
+
+def test_it_holds_the_folder_a_link_and_units_of_roots(package: Path) -> None:
+    lines = said("dpkg-deb", "--contents", package).splitlines()
+    assert [line for line in lines if " root/root " not in line] == []
+    paths = {line.split(maxsplit=5)[5] for line in lines}
+    assert "./usr/bin/nodediag -> ../lib/nodediag/nodediag" in paths
+    wanted = {"lib/nodediag/nodediag", "lib/systemd/system/nodediag.service", "lib/systemd/system/nodediag.timer"}
+    assert {f"./usr/{name}" for name in wanted} <= {path.split(" link to ")[0] for path in paths}
+    assert not [path for path in paths if not path.startswith(("./usr/", "./ ")) and path != "./"]
+
+
+def test_lintian_is_content(package: Path) -> None:
+    if shutil.which("lintian") is None:
+        pytest.skip("lintian is not installed")
+    assert said("lintian", "--allow-root", "--fail-on=error,warning", package) == ""
+
+
+def test_systemd_understands_every_line_of_the_units(onedir: Path, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for unit in ("nodediag.service", "nodediag.timer"):
+        text = (ROOT / "packaging/systemd" / unit).read_text()
+        text = text.replace("/usr/lib/nodediag/nodediag", str(onedir / "nodediag"))
+        (tmp_path / unit).write_text(text)
+    units = (str(tmp_path / "nodediag.service"), str(tmp_path / "nodediag.timer"))
+    command = ["systemd-analyze", "verify", "--man=no", *units]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "nodediag" in line]
+    assert complaints == []
+
+
+@pytest.mark.root
+def test_it_installs_runs_and_goes_where_there_is_no_python(package: Path, podman_run: tuple[str, ...]) -> None:
+    base = "docker.io/library/debian:bookworm-slim"
+    done = said(*podman_run, f"--volume={package}:/nodediag.deb:ro", base, "sh", "-c", LIFE)
+    assert "nodediag 0." in done
+    assert done.splitlines()[-1] == "left:"
