@@ -79,7 +79,7 @@ def podman_run(podman: Podman) -> Podman:
 
 def cache() -> Path:
     """Give the folder that keeps what takes long to make."""
-    ours = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nodediag-lab"
+    ours = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nodediag/lab"
     return Path(os.environ.get("NODEDIAG_LAB_CACHE") or ours) / "image"
 
 
