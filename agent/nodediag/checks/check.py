@@ -8,7 +8,7 @@ import msgspec
 from nodediag.errors import NodediagError
 from nodediag.facts.fact import NotKnownError
 from nodediag.facts.snapshot import Facts
-from nodediag.model.digest import digest
+from nodediag.model.digest import fingerprint
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Requirement
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
@@ -73,16 +73,10 @@ def requirement(profile: Profile, key: str, rule: PathRule) -> Requirement:
     return Requirement(profile=profile.name, key=f"paths.{key}", why=why, source=rule.source, document=rule.document)
 
 
-def fingerprint(check_id: str, problem: Problem) -> str:
-    """Name a problem so that it is the same in every run: by its check and its subject."""
-    text = f"{check_id}\0{problem.subject.kind}\0{problem.subject.name}"
-    return digest(text.encode("utf-8", "surrogatepass"))
-
-
 def _finished(problem: Problem, one: Check, profile: Profile) -> Problem:
     return msgspec.structs.replace(
         problem,
-        fingerprint=fingerprint(one.id, problem),
+        fingerprint=fingerprint(one.id, problem.subject),
         severity=profile.severity.get(one.id, problem.severity),
         evidence=problem.evidence[:MOST_EVIDENCE],
         truncated=len(problem.evidence) > MOST_EVIDENCE,

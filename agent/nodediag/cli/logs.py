@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from nodediag.cli.log_options import LogOptions, log_options, logs_of
-from nodediag.cli.options import format_option, now, output_option, span, wants_text
+from nodediag.cli.options import LOG_FORMATS, format_option, now, output_option, span, wants_text
 from nodediag.errors import Exit, ParseError, ReadError, UsageError
 from nodediag.host import own
 from nodediag.host.host import Host
@@ -33,7 +33,7 @@ class _Options(LogOptions, frozen=True, kw_only=True):
 @log_options
 @click.option("--os", "family", type=click.Choice(("cos", "ubuntu", "other")), help="Whose. Default: the node's.")
 @click.option("--timeout", callback=span, default="60s", show_default=True, metavar="SPAN", help="For the whole run.")
-@format_option
+@format_option(LOG_FORMATS)
 @output_option
 def command(**given: object) -> int:
     """Name the failures that logs tell of.

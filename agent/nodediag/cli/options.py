@@ -13,7 +13,8 @@ from nodediag.cli.log_options import LogOptions, log_options
 from nodediag.errors import UsageError
 from nodediag.host import own
 
-FORMATS: Final = ("json", "text")
+FORMATS: Final = ("json", "text", "openmetrics")
+LOG_FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
@@ -89,10 +90,10 @@ def split(values: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def format_option(command: Callable[P, int]) -> Callable[P, int]:
+def format_option(formats: tuple[str, ...]) -> Callable[[Callable[P, int]], Callable[P, int]]:
     """Give a verb `--format`."""
     help_text = "Default: text on a terminal, json otherwise."
-    return click.option("--format", "form", type=click.Choice(FORMATS), help=help_text)(command)
+    return click.option("--format", "form", type=click.Choice(formats), help=help_text)
 
 
 def wants_text(form: str | None, output: str) -> bool:

@@ -3,7 +3,16 @@
 import click
 
 from nodediag.cli.look import look
-from nodediag.cli.options import collected, format_option, node_options, now, output_option, wants_colour, wants_text
+from nodediag.cli.options import (
+    FORMATS,
+    collected,
+    format_option,
+    node_options,
+    now,
+    output_option,
+    wants_colour,
+    wants_text,
+)
 from nodediag.errors import Exit
 from nodediag.host import own
 from nodediag.model.outcome import Severity, Verdict
@@ -11,7 +20,7 @@ from nodediag.model.outcome import Severity, Verdict
 
 @click.command("report")
 @node_options
-@format_option
+@format_option(FORMATS)
 @output_option
 @click.option(
     "--fail-on", type=click.Choice(("critical", "warning", "never")), default="critical", show_default=True,
@@ -29,6 +38,10 @@ def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
         from nodediag.render import as_text  # noqa: PLC0415 - only one renderer is loaded
 
         data = as_text.render(report, colour=wants_colour(output))
+    elif form == "openmetrics":
+        from nodediag.render import as_openmetrics  # noqa: PLC0415 - only one renderer is loaded
+
+        data = as_openmetrics.render(report)
     else:
         from nodediag.render import as_json  # noqa: PLC0415 - only one renderer is loaded
 

@@ -66,6 +66,13 @@ def find(root: str) -> Found:
     """
     _make_room()
     inside = open_root(root)
+    try:
+        return _found(inside)
+    finally:
+        inside.close()
+
+
+def _found(inside: Root) -> Found:
     files: dict[tuple[int, int], JournalFile] = {}
     refused: list[BlindSpot] = []
     for _ in range(_LOOKS):
@@ -76,6 +83,34 @@ def find(root: str) -> Found:
         if len(files) == before:
             break
     return Found(files=tuple(files.values()), refused=tuple(refused), machine=_machine(inside))
+
+
+def close(found: Found) -> None:
+    """Close the files; who has opened them anew by their paths keeps them."""
+    for file in found.files:
+        os.close(file.fd)
+
+
+class Folders:
+    """The folders of the journal below a root, watched for files that come and go."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Root(root)
+
+    def stamps(self) -> tuple[tuple[str, int], ...]:
+        """Give each folder with the time of its last change; equal as long as no file came, went or was renamed."""
+        return tuple(self._stamps())
+
+    def _stamps(self) -> Iterator[tuple[str, int]]:
+        for folder in FOLDERS:
+            for name in ("", *_names(self._root, folder, [])):
+                path = f"{folder}/{name}".rstrip("/")
+                with suppress(OSError):
+                    fd = self._root.open(path, os.O_PATH)
+                    try:
+                        yield path, os.fstat(fd).st_mtime_ns
+                    finally:
+                        os.close(fd)
 
 
 def _make_room() -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import select
+import signal
 import stat
 import sys
 from contextlib import suppress
@@ -151,6 +152,41 @@ def be_gentle() -> None:
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
         ctypes.CDLL(None).syscall(number, 1, 0, _IOPRIO_BEST_EFFORT_7)
+
+
+def memory_kib() -> int:
+    """Give the anonymous memory of this process, see proc_pid_statm(5)."""
+    with open("/proc/self/statm", "rb") as file:
+        _, resident, shared, *_ = file.read().split()
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def give_back() -> None:
+    """Give memory that is no longer used back to the kernel; not every C library can."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def fraction() -> float:
+    """Give a random number from 0 to 1."""
+    return int.from_bytes(os.urandom(4)) / 0xFFFFFFFF
+
+
+def again(module: str, arguments: tuple[str, ...]) -> None:
+    """Become a new Python that runs a module, without what this one has imported; returns where that cannot be.
+
+    The one place that knows how our Python is started.
+    """
+    with suppress(OSError):
+        if os.path.samefile(sys.executable, "/proc/self/exe"):
+            os.execv(sys.executable, (sys.executable, "-I", "-m", module, *arguments))  # noqa: S606 - no shell is wanted
+
+
+def die_of(number: int) -> NoReturn:
+    """End as a signal ends who does not mind it; PID 1 of a container is not ended by one, and gives its status."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    leave(128 + number)
 
 
 def environment(name: str) -> str:

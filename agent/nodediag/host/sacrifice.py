@@ -7,7 +7,6 @@ death kills it (prctl(2), PR_SET_PDEATHSIG), as far as the kernel can. A lock is
 left behind in D state it would outlive us, and keep the next run from telling what hangs.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -22,6 +21,7 @@ import msgspec
 
 from nodediag.host import own
 from nodediag.host.ask import Ask, Failure, Lock, Processes, Read, Reply, Statvfs, place
+from nodediag.host.child import detach
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
 
@@ -31,9 +31,6 @@ _LONG_READ_BYTES: Final = 16 * 1024 * 1024
 _HEADER_BYTES: Final = 8
 _MOST_REPLY_BYTES: Final = 256 * 1024 * 1024
 _REAPING: Final = (100, 0.001)  # how often, with which pause, a killed child is asked for its end
-_PR_SET_PDEATHSIG: Final = 1
-_OUTSIDE: Final = 0  # the parent of one whose parent is in another pid namespace, as after unshare(2)
-_MOST_DESCRIPTORS: Final = 1 << 16  # without close_range(2) each costs a call
 _MOMENT_MS: Final = 1
 _NEEDS: Final = "a file system or kernel that answers"
 
@@ -222,7 +219,7 @@ def _serve(channel: socket.socket, make: Make, idle: Callable[[], None] | None, 
     """Be the child: answer until the parent is gone; never return into the parent's code."""
     status = 1
     try:
-        _detach(channel, parent)
+        detach(parent, channel.fileno())
         handed: list[int] = []
         source = make(handed.append)
         encode = msgspec.msgpack.Encoder().encode
@@ -258,22 +255,6 @@ def _send(channel: socket.socket, message: bytes, handed: list[int]) -> None:
     sent = channel.sendmsg([header, message])
     if sent < len(header) + len(message):
         channel.sendall(memoryview(message)[sent - len(header) :])
-
-
-def _detach(channel: socket.socket, parent: int) -> None:
-    """Share nothing with the parent that somebody waits on: no streams, no session, no other descriptors."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    os.setsid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() not in {parent, _OUTSIDE}:  # it died before the kernel knew that we wish to follow
-        os._exit(1)
-    nothing = own.nothing()
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    keep = channel.fileno()
-    os.closerange(3, keep)
-    os.closerange(keep + 1, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
 
 
 def _is_long(ask: Ask) -> bool:

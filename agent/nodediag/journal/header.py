@@ -16,7 +16,8 @@ from nodediag.model.reason import BlindSpot, Code, Reason
 _SIGNATURE: Final = b"LPKSHHRH"
 _STATES: Final = ("offline", "online", "archived")
 _BEING_WRITTEN: Final = "online"
-_LEFT_DIRTY: Final = "~"  # how the name of a file ends that journald found damaged and put aside
+_ARCHIVED: Final = "archived"
+LEFT_DIRTY: Final = "~"  # how the name of a file ends that journald found damaged and put aside
 _COMPACT: Final = 1 << 4
 _FORM: Final = struct.Struct("<8s4xIB7x16x16s16x16x14Q")
 _MACHINE: Final = re.compile("[0-9a-f]{32}")
@@ -31,6 +32,11 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
     array_at: int
     first_us: int
     last_us: int
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether journald has put it aside, and writes to another one now."""
+        return self.state == _ARCHIVED
 
 
 class Readable(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +77,7 @@ def look(found: Found, since_us: int) -> Readable:
             continue
         files.append(file)
         sources.append(_source(file, header))
-        if header.last_us >= since_us and (header.state != _BEING_WRITTEN or file.name.endswith(_LEFT_DIRTY)):
+        if header.last_us >= since_us and (header.state != _BEING_WRITTEN or file.name.endswith(LEFT_DIRTY)):
             spots += _damage(file, header)
     spots += _others(sources, found.machine)
     return Readable(files=tuple(files), sources=tuple(sources), blind_spots=tuple(spots))

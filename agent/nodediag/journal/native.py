@@ -11,7 +11,7 @@ from typing import Final
 
 from systemd import _reader
 
-from nodediag.host.journal_files import Found, JournalFile
+from nodediag.host.journal_files import Found, JournalFile, close
 from nodediag.journal import header
 from nodediag.journal.journal import (
     BATCH,
@@ -191,6 +191,69 @@ class NativeJournal:
             if same and reader._get_realtime() == entry.time_us:  # noqa: SLF001 - see above
                 return str(reader._get_cursor())  # noqa: SLF001 - see above
         return ""
+
+
+class Tail:
+    """What is appended to some journal files after a place in them, whichever unit it is of.
+
+    The place is a cursor; where there is none yet, a time. Files that hold nothing newer are let go, so that journald's
+    deleting them frees their room.
+    """
+
+    def __init__(self, found: Found, *, cursor: str = "", since_us: int = 0) -> None:
+        self.cursor = cursor
+        self.files = 0
+        self._reader: _reader._Reader | None = None
+        paths = [file.path for file in found.files if self._is_wanted(file, since_us) and not _refused(file)]
+        if paths:
+            self.files = len(paths)
+            self._reader = _reader._Reader(flags=0, files=paths)  # noqa: SLF001 - see above
+            self._reader.data_threshold = _THRESHOLD_BYTES
+            self._seek(self._reader, cursor, since_us)
+        close(found)
+
+    @staticmethod
+    def _is_wanted(file: JournalFile, since_us: int) -> bool:
+        """Tell whether a file may hold what is new; those of users hold nothing of a unit of the system's."""
+        head = header.parse(file.head)
+        if head is None or file.name.rpartition("/")[2].startswith("user-"):
+            return False
+        is_over = head.is_archived or file.name.endswith(header.LEFT_DIRTY)
+        return not is_over or head.last_us >= since_us
+
+    def _seek(self, reader: "_reader._Reader", cursor: str, since_us: int) -> None:
+        self._pending = False
+        if not cursor:
+            reader.seek_realtime(since_us)
+            return
+        reader.seek_cursor(cursor)
+        self._pending = bool(reader._next()) and not reader.test_cursor(cursor)  # noqa: SLF001 - see above
+
+    def entries(self, units: frozenset[str], most: int) -> tuple[list[tuple[str, Entry]], int]:
+        """Give the entries of some units and the kernel among the next ones, and how many those were."""
+        reader = self._reader
+        if reader is None:
+            return [], 0
+        following, clock, place = reader._next, reader._get_realtime, reader._get_cursor  # noqa: SLF001 - see above
+        wanted: list[tuple[str, Entry]] = []
+        count = 0
+        while count < most and (self._pending or following()):
+            self._pending = False
+            count += 1
+            unit = _source(reader)
+            if unit in units:
+                message, priority = _field(reader, "MESSAGE"), _field(reader, "PRIORITY")
+                level = priority[0] - 48 if priority else None
+                wanted.append((unit, Entry(clock(), message[:MOST_MESSAGE_BYTES], level, place())))
+        if count:
+            self.cursor = str(reader._get_cursor())  # noqa: SLF001 - see above
+        return wanted, count
+
+    def close(self) -> None:
+        """Let the files go."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
 def _field(reader: "_reader._Reader", name: str) -> bytes:

@@ -133,6 +133,11 @@ class Blocks:
         self._open: dict[str, Event] = {}
         self._latest: Event | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a report has begun and has not ended."""
+        return bool(self._open)
+
     def waits(self, time_us: int) -> bool:
         """Tell whether a report is open that an entry of this time may be part of."""
         for kind, event in list(self._open.items()):

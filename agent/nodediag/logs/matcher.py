@@ -30,22 +30,27 @@ class Matcher:
     A hit is a pattern's number. The patterns of the signatures come first, then those that excuse a message (`unless`),
     those that say a fault is over (`cleared_by`), and the marks of a level above info. So a message without a hit is of
     no interest, and what a message means follows from its hits, its unit and its level alone.
+
+    A lean one is for who stays, and wants little memory: one set instead of two, and no marks of levels.
     """
 
-    def __init__(self, signatures: tuple[Signature, ...]) -> None:
+    def __init__(self, signatures: tuple[Signature, ...], *, lean: bool = False) -> None:
         self._set = re2.Set.SearchSet(_options())
-        self._suspects = re2.Set.SearchSet(_options())  # all but the excuses, which healthy messages match too
+        # all but the excuses, which healthy messages match too
+        self._suspects = self._set if lean else re2.Set.SearchSet(_options())
+        self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
+        sets = {self._set, self._suspects}
+        marks = () if lean else MARKS
         self._owners = self._add(signatures, "patterns")
         self._excuses = self._add(signatures, "unless")
         self._clears = self._add(signatures, "cleared_by")
         self._cleared_by = [pattern for signature in signatures for pattern in signature.cleared_by]
-        self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
-        for one in (self._set, self._suspects):
-            for mark in MARKS:
+        for one in sets:
+            for mark in marks:
                 one.Add(_LINEWISE + mark.encode())
-        for pattern in _numbered(signatures):
+        for pattern in () if lean else _numbered(signatures):
             self._numbered.Add(_LINEWISE + pattern.encode())
-        for one in (self._set, self._suspects, self._numbered):
+        for one in (*sets, self._numbered):
             one.Add(_SENTINEL)
             one.Compile()
         self._names: dict[tuple[tuple[int, ...], str, str], tuple[Signature, ...]] = {}
@@ -55,7 +60,7 @@ class Matcher:
         self._order = {signature.id: index for index, signature in enumerate(signatures)}
         self._compiled: dict[str, re2._Regexp] = {}
         ran = self.suspicious(_SENTINEL) and self.asks_for_numbers(_SENTINEL)
-        if self.hits(_SENTINEL) != (self._first_mark + len(MARKS),) or not ran:
+        if self.hits(_SENTINEL) != (self._first_mark + len(marks),) or not ran:
             raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
 
     def _add(self, signatures: tuple[Signature, ...], key: str) -> list[Signature]:
@@ -65,7 +70,7 @@ class Matcher:
             for pattern in getattr(signature, key):
                 try:
                     self._set.Add(_LINEWISE + pattern.encode())
-                    if key != "unless":
+                    if key != "unless" and self._suspects is not self._set:
                         self._suspects.Add(_LINEWISE + _within_a_line(pattern).encode())
                 except re2.error as error:
                     why = f"{pattern!r} is no RE2: {error}"

@@ -18,7 +18,6 @@ _MOST_TOLD: Final = 4096
 _MOST_BURSTS: Final = 64
 _MOST_MOMENTS: Final = 512
 BURST_US: Final = 300_000_000
-_SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SERVICE: Final = re.compile(rb"([A-Za-z0-9_.@\\:-]+)\.service\b")
 _DESCRIBED: Final = (  # descriptions of units, which old systemd gives alone
     (b"kubelet", "kubelet"), (b"docker", "docker"), (b"containerd", "containerd"),
@@ -80,7 +79,7 @@ class Tally:
         self.subjects: dict[str, int] = {}  # each with the time it was last named
         self.lost: dict[str, Lost] = {}
         self.bursts: deque[int] = deque(maxlen=_MOST_BURSTS)  # times at which occurrences began after a quiet while
-        self._span_us = int(signature.window[:-1]) * _SPANS[signature.window[-1]] * 1_000_000
+        self._span_us = signature.window_us
         self._window = _Window(signature.minimum, self._span_us)
         self._by_program: dict[str, _Window] = {}
         self._told: set[int] = set()

@@ -1,9 +1,13 @@
 """A signature: one known failure, how its log lines are recognised, what it means, what to do."""
 
+from typing import Final
+
 import msgspec
 
 from nodediag.model.image import OsFamily
 from nodediag.model.outcome import Severity
+
+_SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +51,11 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Its severity where the image gives the words another meaning."""
         pairs = {OsFamily.COS: self.on_cos, OsFamily.UBUNTU: self.on_ubuntu}
         return {family: severity for family, severity in pairs.items() if isinstance(severity, Severity)}
+
+    @property
+    def window_us(self) -> int:
+        """How long `window` is."""
+        return int(self.window[:-1]) * _SPANS[self.window[-1]] * 1_000_000
 
     @property
     def is_context(self) -> bool:

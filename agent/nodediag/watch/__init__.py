@@ -1,0 +1,1 @@
+"""The DaemonSet's loop: each diagnosis a child process, and a child that follows the journal in between."""

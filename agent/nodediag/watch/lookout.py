@@ -1,0 +1,128 @@
+"""Tells, entry by entry, which signatures have become critical; the same that a diagnosis would find, but at once.
+
+It holds the critical signatures, and of the others those without which a message would be taken for something else:
+the more specific ones, the other lines of the kernel's reports, and planned stops.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from nodediag.host import own
+from nodediag.journal.journal import KERNEL, Entry
+from nodediag.logs.blocks import Blocks, Event
+from nodediag.logs.levels import level
+from nodediag.logs.matcher import Matcher
+from nodediag.logs.tally import program
+from nodediag.model.image import OsFamily
+from nodediag.model.outcome import Severity
+from nodediag.signatures.signature import Signature
+
+_PLANNED_STOP: Final = "context-planned-stop"
+_MOST_GROWTH_KIB: Final = 2048  # of RE2's automaton, which is built as messages come
+_MOST_PROGRAMS: Final = 64
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A signature, and the message by which it has become critical."""
+
+    signature: Signature
+    unit: str
+    entry: Entry
+    text: bytes
+    subjects: tuple[str, ...]
+
+
+class Lookout:
+    """Holds messages against the signatures that matter at once."""
+
+    def __init__(self, signatures: Iterable[Signature], family: OsFamily) -> None:
+        self._family = family
+        self._signatures = wanted(tuple(signatures), family)
+        self._times: dict[str, dict[str, deque[int]]] = {}
+        self._sightings: dict[str, Sighting] = {}
+        self._blocks = Blocks(self._event)
+        self._matcher = self._built()
+
+    def _built(self) -> Matcher:
+        matcher = Matcher(self._signatures, lean=True)
+        own.give_back()
+        self._most_kib = own.memory_kib() + _MOST_GROWTH_KIB
+        return matcher
+
+    def add(self, unit: str, entry: Entry) -> None:
+        """Take in one entry."""
+        named: tuple[Signature, ...] = ()
+        hits = self._matcher.hits(entry.message)
+        if hits:
+            named = self._matcher.named(hits, unit, level(entry.message, entry.priority))
+        parts = [signature for signature in named if unit == KERNEL and signature.block]
+        for signature in named:
+            if signature not in parts:
+                self._occurred(signature, unit, entry, entry.message)
+        if unit == KERNEL:
+            self._blocks.takes(entry, parts, known=len(named) > len(parts))
+
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Give what has become critical since this was last asked, once each."""
+        found, self._sightings = tuple(self._sightings.values()), {}
+        return found
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a report of many lines has begun and may go on."""
+        return self._blocks.is_open
+
+    def settle(self) -> None:
+        """Take the reports of many lines that have begun to be whole."""
+        self._blocks.close()
+
+    def shrink(self) -> None:
+        """Build the automaton anew when it has grown by more than is allowed."""
+        if own.memory_kib() > self._most_kib:
+            self._matcher = self._built()
+
+    def _event(self, event: Event) -> None:
+        signature = self._matcher.first(event.signatures.values())
+        self._occurred(signature, KERNEL, event.entry, event.text)
+
+    def _occurred(self, signature: Signature, unit: str, entry: Entry, text: bytes) -> None:
+        if signature.condition == _PLANNED_STOP:
+            self._planned_stop(program(entry.message))
+        elif severity(signature, self._family) is Severity.CRITICAL and self._reached(signature, entry):
+            subjects = self._matcher.subjects(signature, text)
+            self._sightings[signature.id] = Sighting(signature, unit, entry, text, subjects)
+
+    def _reached(self, signature: Signature, entry: Entry) -> bool:
+        """Tell whether it has occurred as often as makes it a fault, within its window."""
+        if signature.minimum <= 1:
+            return True
+        by_program = self._times.setdefault(signature.id, {})
+        whose = program(entry.message) if signature.reset_by_planned_stop else ""
+        if whose not in by_program and len(by_program) >= _MOST_PROGRAMS:
+            whose = ""
+        times = by_program.setdefault(whose, deque(maxlen=signature.minimum))
+        times.append(entry.time_us)
+        return len(times) == signature.minimum and abs(times[-1] - times[0]) <= signature.window_us
+
+    def _planned_stop(self, whose: str) -> None:
+        for signature in self._signatures:
+            if signature.reset_by_planned_stop:
+                self._times.get(signature.id, {}).pop(whose, None)
+
+
+def severity(signature: Signature, family: OsFamily) -> Severity:
+    """Give what a signature means on a system."""
+    return signature.on_image.get(family, signature.severity)
+
+
+def wanted(signatures: tuple[Signature, ...], family: OsFamily) -> tuple[Signature, ...]:
+    """Give the signatures that are critical, and those without which one of them would be named wrongly."""
+    critical = {s.id for s in signatures if severity(s, family) is Severity.CRITICAL and not s.is_context}
+    return tuple(
+        msgspec.structs.replace(s, cleared_by=(), samples=(), near_misses=(), cause="", remedy="", source="")
+        for s in signatures
+        if s.id in critical or critical & set(s.over) or s.block or s.condition == _PLANNED_STOP
+    )
