@@ -20,11 +20,17 @@ class Events:
         self._poll = select.poll()
         self._read: dict[int, Ready] = {}
         self._write: dict[int, Ready] = {}
-        self._signals, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+        self._signals, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, lambda _number, _frame: None)
         self._poll.register(self._signals, select.POLLIN)
+
+    def close(self) -> None:
+        """Be told of no signal any more."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._signals)
+        os.close(self._wakeup)
 
     def when_read(self, fd: int, ready: Ready | None) -> None:
         """Call something whenever a descriptor can be read; None for no longer."""

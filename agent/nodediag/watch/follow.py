@@ -82,6 +82,11 @@ class Follower:
             self._lookout.shrink()
         return _MOMENT_S if self._lookout.is_open else PAUSE_S
 
+    @property
+    def cursor(self) -> str:
+        """Where it has read to."""
+        return self._tail.cursor
+
     def _reopen_if_changed(self) -> None:
         """Open the files anew when one came, went or was renamed, and once more: a new one may not be whole yet."""
         stamps = self._folders.stamps()

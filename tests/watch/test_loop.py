@@ -1,0 +1,340 @@
+"""The whole of it: real processes, a small node, short intervals. Bounds are generous; nothing is exact."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+Event = dict[str, object]
+PLEG = 'E1121 10:00:00.000000 1 kubelet.go:1] "Skipping pod synchronization" err="PLEG is not healthy: '
+PLEG += 'pleg was last seen active 5m10.1s ago; threshold is 3m0s"'
+FINE = 'I1121 10:00:00.000000 1 kubelet.go:1] "SyncLoop ADD" source="api"'
+OFTEN = ("--interval", "1s", "--jitter", "0")
+RARELY = ("--interval", "1h")
+ROOT = "mounts.root-read-only"
+
+
+class Node(Protocol):
+    @property
+    def root(self) -> Path: ...
+    def root_is(self, options: str) -> None: ...
+    def log(self, *messages: str, unit: str = ..., ahead_s: float = ...) -> None: ...
+    def rotate(self) -> None: ...
+
+
+class Watched(Protocol):
+    @property
+    def process(self) -> subprocess.Popen[bytes]: ...
+    def events(self, *, after_s: float = ...) -> list[Event]: ...
+    def wait_for(self, name: str, number: int = ..., within_s: float = ...) -> Event: ...
+    def get(self, path: str) -> tuple[int, str]: ...
+    def children(self) -> list[int]: ...
+    def end(self, number: int = ...) -> float: ...
+
+
+class Watch(Protocol):
+    def __call__(self, *options: str, stdout: int = ...) -> Watched: ...
+
+
+def named(events: list[Event], name: str) -> list[Event]:
+    return [event for event in events if event["event"] == name]
+
+
+def checks(events: list[Event]) -> list[object]:
+    return [problem["check"] for event in events if isinstance(problem := event.get("problem"), dict)]
+
+
+def test_a_problem_begins_once_and_ends_once_with_both_times(node: Node, watch: Watch) -> None:
+    watched = watch(*OFTEN)
+    watched.wait_for("diagnosed", 2)
+    node.root_is("rw")
+    began = watched.wait_for("problem_began")
+    watched.wait_for("diagnosed", len(named(watched.events(), "diagnosed")) + 2)
+    node.root_is("ro")
+    ended = watched.wait_for("problem_ended")
+    watched.end()
+    assert checks([began, ended]) == [ROOT, ROOT]
+    assert began["began_at"] == ended["began_at"]
+    assert str(ended["ended_at"]) > str(ended["began_at"])
+    assert len(named(watched.events(), "problem_began")) == len(named(watched.events(), "problem_ended")) == 1
+
+
+def test_a_lost_sight_neither_begins_nor_ends_a_problem(node: Node, watch: Watch) -> None:
+    node.root_is("rw")
+    watched = watch(*OFTEN)
+    watched.wait_for("problem_began")
+    mounts = node.root / "proc/1/mountinfo"
+    mounts.rename(mounts.with_name("gone"))
+    seen = len(named(watched.events(), "diagnosed"))
+    lost = watched.wait_for("diagnosed", seen + 3)
+    assert lost["verdict"] == "unknown"
+    mounts.with_name("gone").rename(mounts)
+    watched.wait_for("diagnosed", len(named(watched.events(), "diagnosed")) + 2)
+    assert len(named(watched.events(), "problem_began")) == 1
+    assert named(watched.events(), "problem_ended") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_repeats_nothing_and_loses_nothing(
+    node: Node, watch: Watch, tmp_path: Path, number: signal.Signals
+) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    node.root_is("rw")
+    first = watch(*OFTEN, *state)
+    began = first.wait_for("problem_began")
+    first.wait_for("diagnosed", 2)
+    first.end(number)
+    second = watch(*OFTEN, *state)
+    second.wait_for("diagnosed", 2)
+    second.end(number)
+    assert named(second.events(), "problem_began") == []
+    node.root_is("ro")
+    third = watch(*OFTEN, *state)
+    ended = third.wait_for("problem_ended")
+    assert ended["began_at"] == began["began_at"]
+    assert len(list((tmp_path / "state").glob("report-*.json"))) >= 3
+
+
+def test_a_critical_line_in_the_journal_is_told_within_ten_seconds(node: Node, watch: Watch) -> None:
+    node.log(FINE)
+    watched = watch(*RARELY)
+    watched.wait_for("diagnosed")
+    assert wait_until_followed(watched)
+    node.log(FINE, PLEG)
+    start = time.monotonic()
+    began = watched.wait_for("problem_began", within_s=20)
+    took = time.monotonic() - start
+    assert took < 10
+    assert began["seen_by"] == "journal"
+    assert isinstance(began["problem"], dict)
+    assert began["problem"]["subject"] == {"kind": "signature", "name": "kubelet.pleg-unhealthy"}
+    node.log(PLEG)
+    assert len(named(watched.events(after_s=6), "problem_began")) == 1
+
+
+def test_what_was_logged_while_nobody_watched_is_told_and_nothing_else_again(
+    node: Node, watch: Watch, tmp_path: Path
+) -> None:
+    node.log(FINE)
+    options = (*RARELY, "--state", str(tmp_path / "state"))
+    first = watch(*options)
+    assert wait_until_followed(first)
+    node.log(PLEG)
+    first.wait_for("problem_began")
+    assert first.end() < 2
+    node.log("E1121 10:00:00.000000 1 x.go:1] write /var/lib/x: no space left on device", PLEG)
+    node.rotate()
+    node.log(FINE)
+    second = watch(*options)
+    began = second.wait_for("problem_began")
+    assert isinstance(began["problem"], dict)
+    assert began["problem"]["subject"]["name"] == "node.no-space-left"
+    assert len(named(second.events(after_s=3), "problem_began")) == 1
+
+
+def test_a_follower_that_dies_is_started_again_from_where_it_was(node: Node, watch: Watch) -> None:
+    node.log(FINE)
+    watched = watch(*RARELY)
+    watched.wait_for("diagnosed")
+    assert wait_until_followed(watched)
+    for child in watched.children():
+        os.kill(child, signal.SIGBUS)
+    node.log(PLEG)
+    ended = watched.wait_for("the follower of the journal ended")
+    assert ended["status"] == -signal.SIGBUS
+    watched.wait_for("problem_began")
+
+
+def wait_until_followed(watched: Watched, within_s: float = 30) -> bool:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if "\nnodediag_watch_journal_files 1\n" in watched.get("/metrics")[1]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_answered_within_a_second_and_leaves_nobody_behind(
+    node: Node, watch: Watch, number: signal.Signals
+) -> None:
+    node.log(FINE)
+    watched = watch(*OFTEN)
+    watched.wait_for("diagnosed", 2)
+    children = watched.children()
+    assert watched.end(number) < 1.5  # the second, and what a busy machine adds
+    assert watched.process.returncode == -number
+    time.sleep(0.5)
+    assert [child for child in children if Path(f"/proc/{child}").exists() and is_ours(child)] == []
+
+
+def is_ours(pid: int) -> bool:
+    try:
+        return b"watching" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def test_nobody_reading_its_output_keeps_it_from_nothing(node: Node, watch: Watch) -> None:
+    node.root_is("rw")
+    with ExitStack() as stack:
+        ours, theirs = os.pipe()
+        stack.callback(os.close, ours)
+        stack.callback(os.close, theirs)
+        os.set_blocking(theirs, False)
+        try:
+            while True:
+                os.write(theirs, b"x" * 4096)
+        except BlockingIOError:
+            os.set_blocking(theirs, True)
+        watched = watch(*OFTEN, stdout=theirs)
+        until = time.monotonic() + 30
+        while watched.get("/readyz")[0] != 200 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert watched.get("/healthz")[0] == 200
+        metrics = watched.get("/metrics")[1]
+        assert "\nnodediag_watch_lines_waiting 0\n" not in metrics
+        assert watched.end() < 1.5
+
+
+def test_lines_that_were_not_taken_are_said_by_the_next_run(node: Node, watch: Watch, tmp_path: Path) -> None:
+    node.root_is("rw")
+    options = (*OFTEN, "--state", str(tmp_path / "state"))
+    with Path("/dev/full").open("wb") as full:
+        first = watch(*options, stdout=full.fileno())
+        first.wait_for("standard output takes nothing")
+        first.end()
+    second = watch(*options)
+    assert checks([second.wait_for("problem_began")]) == [ROOT]
+
+
+def test_its_metrics_are_openmetrics_with_those_of_the_last_report(node: Node, watch: Watch) -> None:
+    node.root_is("rw")
+    watched = watch(*RARELY)
+    assert watched.get("/readyz")[0] in {200, 503}
+    watched.wait_for("problem_began")
+    assert watched.get("/readyz") == (200, "ok\n")
+    status, text = watched.get("/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert status == 200
+    verdict = [sample.labels for sample in families["nodediag_verdict"].samples if sample.value]
+    assert verdict == [{"nodediag_verdict": "unhealthy"}]
+    assert families["nodediag_watch_diagnoses"].samples[0].value == 1
+    assert families["nodediag_watch_open_problems"].samples[0].value == 1
+
+
+def test_slow_and_silent_clients_keep_nobody_from_an_answer(watch: Watch) -> None:
+    watched = watch(*RARELY)
+    host, _, port = str(watched.wait_for("listening")["address"]).rpartition(":")
+    with ExitStack() as stack:
+        for number in range(40):
+            silent = stack.enter_context(socket.create_connection((host, int(port))))
+            if number % 2:
+                silent.send(b"GET /healthz HT")
+        assert watched.get("/healthz")[0] == 200
+    with socket.create_connection((host, int(port))) as endless:
+        try:
+            for _ in range(100):
+                endless.sendall(b"x" * 1024)
+                time.sleep(0.002)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        else:
+            raise AssertionError("a question without an end was listened to")
+    assert watched.get("/healthz")[0] == 200
+
+
+def test_check_asks_the_one_that_listens(watch: Watch) -> None:
+    watched = watch(*RARELY)
+    address = str(watched.wait_for("listening")["address"])
+    command = [sys.executable, "-I", "-m", "nodediag", "watch", "--check", "--listen", address]
+    well = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (well.returncode, well.stdout) == (0, "ok\n")
+    watched.end()
+    gone = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert gone.returncode == 1
+    assert "no answer" in gone.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--listen", "nowhere"), "--listen 'nowhere'"),
+        (("--interval", "never"), "no span of time"),
+        (("--only", "no.such-check", "--listen", "none"), "no check is named 'no.such-check'"),
+        (("--root", "/no/such/folder", "--listen", "none"), "there is no such folder"),
+        (("--record", "x"), "--record is for one report"),
+        (("--state", "/dev/null/x", "--listen", "none"), "--state /dev/null/x"),
+        (("--check", "--listen", "none"), "--check"),
+    ],
+)
+def test_bad_usage_ends_with_two_and_says_so(options: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "-I", "-m", "nodediag", "watch", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_said(watch: Watch) -> None:
+    address = str(watch(*RARELY).wait_for("listening")["address"])
+    command = [sys.executable, "-I", "-m", "nodediag", "watch", "--listen", address]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
+
+
+def test_once_diagnoses_once(node: Node) -> None:
+    command = [sys.executable, "-I", "-m", "nodediag", "watch", "--once", "--listen", "none", "--root", str(node.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()].count("diagnosed") == 1
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_is_said_and_loses_no_change(node: Node, watch: Watch, small: Path) -> None:
+    filler = small / "filler"
+    watched = watch(*OFTEN, "--state", str(small))
+    watched.wait_for("diagnosed", 2)
+    for report in small.glob("report-*"):
+        report.unlink()
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    node.root_is("rw")
+    watched.wait_for("problem_began")
+    watched.wait_for("the state could not be saved")
+    assert "\nnodediag_watch_state_saved 0\n" in watched.get("/metrics")[1]
+    assert watched.get("/healthz")[0] == 200
+    filler.unlink()
+    saved = small / "state.json"
+    until = time.monotonic() + 60
+    while ROOT not in saved.read_text() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert ROOT in saved.read_text()
+    assert len(named(watched.events(), "problem_began")) == 1
