@@ -1,17 +1,15 @@
 # Descriptors, procfs and odd names are looked at as the room under test looks at them.
-# ruff: noqa: PTH110, PTH123, PTH208
-"""A real file system that never answers: FUSE, served by hand, see Linux' include/uapi/linux/fuse.h."""
+# ruff: noqa: PTH123, PTH208
+"""A real file system that never answers."""
 
-import ctypes
 import os
-import signal
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -21,49 +19,6 @@ from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code
 
 pytestmark = pytest.mark.root
-MARK = "nodediag-hung-test"
-_INIT = 26
-_MNT_DETACH = 2
-_NOSUID_NODEV = 2 | 4
-
-
-class HungMount:
-    """A mounted file system whose server takes every question and answers none but the greeting."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = os.fsencode(target)
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
-        if self._libc.mount(b"none", self._target, b"fuse." + MARK.encode(), _NOSUID_NODEV, options) != 0:
-            code = ctypes.get_errno()
-            os.close(device)
-            pytest.skip(f"FUSE cannot be mounted here: {os.strerror(code)}")
-        self._server = os.fork()
-        if self._server == 0:
-            _serve(device)
-        os.close(device)
-
-    def abort(self) -> None:
-        """End the server; the kernel then answers every waiting question with an error."""
-        if self._server:
-            os.kill(self._server, signal.SIGKILL)
-            os.waitpid(self._server, 0)
-            self._server = 0
-            self._libc.umount2(self._target, _MNT_DETACH)
-
-
-def _serve(device: int) -> None:
-    """Answer INIT: in: len, opcode, unique, ...; out: len, error, unique, then fuse_init_out of version 7.31."""
-    try:
-        while True:
-            asked = os.read(device, 1 << 18)
-            _, opcode, unique = struct.unpack_from("<IIQ", asked)
-            if opcode == _INIT:
-                answer = struct.pack("<IIIIHHIIHHI28x", 7, 31, 1 << 17, 0, 12, 9, 1 << 17, 1, 0, 0, 0)
-                os.write(device, struct.pack("<IiQ", 16 + len(answer), 0, unique) + answer)
-    finally:
-        os._exit(0)
 
 
 @pytest.fixture
@@ -75,22 +30,11 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "node"
 
 
-Hang = Callable[[Path], HungMount]
+class Hung(Protocol):
+    def abort(self) -> None: ...
 
 
-@pytest.fixture
-def hang() -> Iterator[Hang]:
-    if not os.path.exists("/dev/fuse"):
-        pytest.skip("needs /dev/fuse")
-    made: list[HungMount] = []
-
-    def mount(target: Path) -> HungMount:
-        made.append(HungMount(target))
-        return made[-1]
-
-    yield mount
-    for one in made:
-        one.abort()
+Hang = Callable[[Path], Hung]
 
 
 def running(mark: str) -> set[int]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.error import HTTPError
@@ -160,13 +160,3 @@ def watch(node: Node) -> Iterator[Watch]:
     yield start
     for one in started:
         one.close()
-
-
-def eventually(true: Callable[[], bool], within_s: float = 30) -> bool:
-    """Wait until something is true."""
-    until = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.05)
-    return True

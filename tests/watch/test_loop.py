@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -299,6 +299,79 @@ def test_once_diagnoses_once(node: Node) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()].count("diagnosed") == 1
+
+
+class Hung(Protocol):
+    def abort(self) -> None: ...
+
+
+@pytest.mark.root
+def test_a_diagnosis_that_hangs_is_told_and_no_second_one_is_started(
+    watch: Watch, tmp_path: Path, hang: Callable[[Path], Hung]
+) -> None:
+    (tmp_path / "data").mkdir()
+    watched = watch(*OFTEN, "--timeout", "1s", "--data", str(tmp_path / "data"))
+    watched.wait_for("diagnosed")
+    mount = hang(tmp_path / "data")
+    assert eventually(lambda: "though it was killed" in watched.get("/healthz")[1])
+    assert watched.get("/healthz")[0] == 503
+    assert watched.get("/readyz")[0] == 200
+    assert [state(child) for child in watched.children()].count("D") == 1
+    seen = len(watched.events(after_s=3))
+    assert [state(child) for child in watched.children()].count("D") == 1
+    assert len(watched.events()) == seen
+    mount.abort()
+    failed = watched.wait_for("diagnosis_failed")
+    assert "did not end within" in str(failed["why"])
+    assert eventually(lambda: watched.get("/healthz") == (200, "ok\n"))
+    assert watched.end() < 1.5
+
+
+@pytest.mark.root
+def test_a_signal_is_answered_while_a_diagnosis_hangs(
+    watch: Watch, tmp_path: Path, hang: Callable[[Path], Hung]
+) -> None:
+    (tmp_path / "data").mkdir()
+    hang(tmp_path / "data")
+    watched = watch(*OFTEN, "--data", str(tmp_path / "data"))
+    watched.wait_for("listening")
+    assert named(watched.events(after_s=4), "diagnosed") == []
+    assert watched.get("/readyz")[0] == 503
+    assert watched.end() < 1.5
+
+
+def test_a_diagnosis_past_its_deadline_is_killed_and_the_next_one_is_well(watch: Watch) -> None:
+    watched = watch(*OFTEN, "--timeout", "1s")
+    watched.wait_for("diagnosed")
+    before = set(watched.children())
+    stopped: set[int] = set()
+
+    def stop() -> bool:
+        stopped.update(child for child in watched.children() if child not in before and not stopped)
+        for child in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSTOP)
+        return watched.get("/healthz")[0] == 503
+
+    assert eventually(stop)
+    assert "did not end" in str(watched.wait_for("diagnosis_failed")["why"])
+    assert eventually(lambda: watched.get("/healthz")[0] == 200)
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "gone"
+
+
+def eventually(true: Callable[[], bool], within_s: float = 40) -> bool:
+    until = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.fixture
