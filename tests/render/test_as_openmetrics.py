@@ -10,7 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from nodediag.diagnose import diagnose
 from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Host
-from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Subject
+from nodediag.logs.node import not_asked
+from nodediag.logs.window import Window
+from nodediag.model.logs import LogFinding, UnitLogs
+from nodediag.model.outcome import Severity
 from nodediag.model.report import Report
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
@@ -27,7 +30,7 @@ class MakeHost(Protocol):
 @pytest.fixture
 def report(host: MakeHost, now: datetime) -> Report[Facts]:
     node = host({"/etc/os-release": "ID=cos\nVERSION_ID=121\n", "/proc/1/mountinfo": MOUNTINFO})
-    return diagnose(node, Catalogue(builtin()), Request(only=("mounts",)), now)
+    return diagnose(node, not_asked(Window(now=now)), Catalogue(builtin()), Request(only=("mounts",)), now)
 
 
 def parsed(text: bytes) -> dict[str, Metric]:
@@ -59,15 +62,32 @@ def test_counts_and_durations_are_those_of_the_report(report: Report[Facts]) -> 
     assert metrics["nodediag_observed_timestamp_seconds"].samples[0].value == report.observed_at.timestamp()
 
 
-def test_signatures_have_a_family_of_their_own(report: Report[Facts]) -> None:
-    problem = Problem(
-        severity=Severity.CRITICAL, subject=Subject("signature", "kubelet.pleg-unhealthy"), message="", expected="",
-        observed="", evidence=(),
+def finding(*, active: bool) -> LogFinding:
+    return LogFinding(
+        id="kubelet.pleg-unhealthy", condition="pleg-unhealthy", title="", severity=Severity.CRITICAL, count=3,
+        first="", last="", active=active, subjects=(), units=(), samples=(), cause="", remedy="", source="",
     )  # fmt: skip
-    check = CheckResult(id="logs.critical", title="", outcome=Outcome.FAILED, problems=(problem,))
-    metrics = parsed(as_openmetrics.render(msgspec.structs.replace(report, checks=(check,))))
-    assert labelled(metrics["nodediag_signature"]) == [{"signature": "kubelet.pleg-unhealthy", "severity": "critical"}]
-    assert "nodediag_problem" not in metrics
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_signature_is_told_with_its_count_and_whether_it_is_over(report: Report[Facts], active: bool) -> None:  # noqa: FBT001
+    units = {"kubelet.service": UnitLogs(entries=5, levels={"error": 2, "info": 3}, first="", last="", cut=0)}
+    logs = msgspec.structs.replace(report.logs, signatures=(finding(active=active),), units=units)
+    metrics = parsed(as_openmetrics.render(msgspec.structs.replace(report, logs=logs)))
+    (state,) = metrics["nodediag_signature_active"].samples
+    assert state.labels == {
+        "signature": "kubelet.pleg-unhealthy", "condition": "pleg-unhealthy", "severity": "critical",
+    }  # fmt: skip
+    assert state.value == active
+    assert metrics["nodediag_signature_occurrences"].samples[0].value == 3
+    entries = {sample.labels["level"]: sample.value for sample in metrics["nodediag_log_entries"].samples}
+    assert entries == {"error": 2, "info": 3}
+
+
+def test_each_problem_is_told_with_its_subject(report: Report[Facts]) -> None:
+    wanted = {(check.id, problem.subject.name) for check in report.checks for problem in check.problems}
+    told = labelled(parsed(as_openmetrics.render(report))["nodediag_problem"])
+    assert {(labels["check"], labels["subject"]) for labels in told} == wanted
 
 
 @given(text=st.text())

@@ -6,6 +6,8 @@ import pytest
 
 from nodediag.diagnose import diagnose
 from nodediag.host.host import Host
+from nodediag.logs.node import not_asked
+from nodediag.logs.window import Window
 from nodediag.model.changes import Noted, Sight, changes, sight
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Subject
 from nodediag.model.reason import Code, Reason
@@ -65,7 +67,7 @@ class MakeHost(Protocol):
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_only_a_check_that_looked_to_its_end_can_end_a_problem(host: MakeHost, outcome: Outcome) -> None:
-    report = diagnose(host({}), Catalogue(builtin()), Request(only=("mounts",)), NOW)
+    report = diagnose(host({}), not_asked(Window(now=NOW)), Catalogue(builtin()), Request(only=("mounts",)), NOW)
     reason = Reason(code=Code.ABSENT, detail="x") if outcome is Outcome.UNKNOWN else msgspec.UNSET
     check = CheckResult(id="a.check", title="x", outcome=outcome, reason=reason, problems=())
     found = changes(OPEN, sight(msgspec.structs.replace(report, checks=(check,))))
@@ -79,7 +81,7 @@ def test_only_a_check_that_looked_to_its_end_can_end_a_problem(host: MakeHost, o
     ids=["stopped half way", "list cut"],
 )
 def test_a_check_that_names_only_some_of_its_problems_ends_none(host: MakeHost, limit: dict[str, object]) -> None:
-    report = diagnose(host({}), Catalogue(builtin()), Request(only=("mounts",)), NOW)
+    report = diagnose(host({}), not_asked(Window(now=NOW)), Catalogue(builtin()), Request(only=("mounts",)), NOW)
     check = msgspec.structs.replace(CheckResult(id="a.check", title="x", outcome=Outcome.FAILED, problems=()), **limit)
     assert changes(OPEN, sight(msgspec.structs.replace(report, checks=(check,)))).ended == ()
 

@@ -58,7 +58,7 @@ def scanned(unit: str, messages: tuple[str, ...], family: OsFamily = OsFamily.CO
 
     window = (datetime(2025, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
     query = Query(units=(unit,), since=window[0], until=window[1])
-    found = scan(SavedJournal(chunks(), "saved"), MATCHER, family, query).signatures
+    found = scan(SavedJournal(chunks(), "saved"), MATCHER, query).judged(family).signatures
     return {finding.id for finding in found if finding.severity is Severity.CRITICAL}
 
 

@@ -9,7 +9,7 @@ from nodediag.model.report import ProfileUsed, Report
 from nodediag.render.exposition import END, family, gauge, stateset
 
 _MOST_PROBLEMS: Final = 200
-_SIGNATURE: Final = "signature"
+_MOST_SIGNATURES: Final = 200
 
 
 def render(report: Report[Facts]) -> bytes:
@@ -45,6 +45,7 @@ def _families(report: Report[Facts]) -> Iterator[str]:
     problems = [({"severity": severity}, count) for severity, count in counts.severities.items()]
     yield family("nodediag_problems", "gauge", "Problems by severity.", problems)
     yield from _single(report)
+    yield from _logs(report)
     spots = report.view.blind_spots_total
     unseen = spots if isinstance(spots, int) else len(report.view.blind_spots)
     yield gauge("nodediag_blind_spots", "What could not be seen.", unseen)
@@ -53,21 +54,14 @@ def _families(report: Report[Facts]) -> Iterator[str]:
 
 
 def _single(report: Report[Facts]) -> Iterator[str]:
-    """Give each check with its outcome, and each problem; the signatures of the journal in a family of their own."""
+    """Give each check with its outcome, and each problem."""
     outcomes = [
         ({"check": check.id, "outcome": one.value}, float(check.outcome is one))
         for check in report.checks
         for one in Outcome
     ]
     yield family("nodediag_check_outcome", "gauge", "1 for the outcome that a check had, else 0.", outcomes)
-    found = [(check, problem) for check in report.checks for problem in check.problems][:_MOST_PROBLEMS]
-    signatures = [
-        ({"signature": problem.subject.name, "severity": problem.severity.value}, 1.0)
-        for _, problem in found
-        if problem.subject.kind == _SIGNATURE
-    ]
-    yield family("nodediag_signature", "gauge", "A known failure that the journal tells of.", signatures)
-    others = [
+    problems = [
         (
             {
                 "check": check.id,
@@ -78,7 +72,26 @@ def _single(report: Report[Facts]) -> Iterator[str]:
             },
             1.0,
         )
-        for check, problem in found
-        if problem.subject.kind != _SIGNATURE
+        for check in report.checks
+        for problem in check.problems
+    ][:_MOST_PROBLEMS]
+    yield family("nodediag_problem", "gauge", "A problem that is open.", problems)
+
+
+def _logs(report: Report[Facts]) -> Iterator[str]:
+    """Give the known failures that the journal tells of in its window, and how much it says at all."""
+    found = [
+        ({"signature": one.id, "condition": one.condition, "severity": one.severity.value}, one)
+        for one in report.logs.signatures[:_MOST_SIGNATURES]
     ]
-    yield family("nodediag_problem", "gauge", "A problem that is open.", others)
+    active = [(labels, float(one.active)) for labels, one in found]
+    yield family("nodediag_signature_active", "gauge", "Known failures: 1 for one that is not over, else 0.", active)
+    counts = [(labels, float(one.count)) for labels, one in found]
+    about = "How often the journal tells of a known failure, in the window that was read."
+    yield family("nodediag_signature_occurrences", "gauge", about, counts)
+    entries = [
+        ({"unit": unit, "level": level}, float(count))
+        for unit, told in report.logs.units.items()
+        for level, count in told.levels.items()
+    ]
+    yield family("nodediag_log_entries", "gauge", "Entries of the journal in the window that was read.", entries)
