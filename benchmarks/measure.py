@@ -1,24 +1,46 @@
-"""What the benchmarks share: the anonymous memory of a command with all its children."""
+"""What the benchmarks share: the memory and processor time of a command with all its children."""
 
 import subprocess
 import time
 from pathlib import Path
 
+ANONYMOUS = ("RssAnon", "RssShmem")
 
-def anonymous_kib(pid: int) -> int:
-    """Add up RssAnon and RssShmem of a process and its children, see proc_pid_status(5)."""
-    total = 0
-    pids = [pid]
+
+def family(pid: int) -> list[int]:
+    """Give a process with all its descendants."""
+    found, pids = [], [pid]
     while pids:
         one = pids.pop()
+        found.append(one)
         try:
-            status = Path(f"/proc/{one}/status").read_text()
             pids += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        fields = dict(line.split(":", 1) for line in status.splitlines())
-        total += sum(int(fields.get(key, "0").split()[0]) for key in ("RssAnon", "RssShmem"))
+    return found
+
+
+def memory_kib(pid: int, fields: tuple[str, ...]) -> int:
+    """Add up fields of proc_pid_status(5) over a process and its descendants."""
+    total = 0
+    for one in family(pid):
+        try:
+            status = Path(f"/proc/{one}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        held = dict(line.split(":", 1) for line in status.splitlines())
+        total += sum(int(held.get(field, "0").split()[0]) for field in fields)
     return total
+
+
+def anonymous_kib(pid: int) -> int:
+    """Add up what a process and its descendants hold that is backed by no file."""
+    return memory_kib(pid, ANONYMOUS)
+
+
+def processor_s(pid: int) -> float:
+    """Add up the processor time of a process and its descendants, each of one thread, to the nanosecond."""
+    return sum(int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) for one in family(pid)) / 1e9
 
 
 def peak_kib(command: list[str]) -> int:

@@ -142,6 +142,21 @@ def test_what_was_logged_while_nobody_watched_is_told_and_nothing_else_again(
     assert len(named(second.events(after_s=3), "problem_began")) == 1
 
 
+def test_what_the_journal_showed_does_not_begin_again_with_the_next_diagnoses(node: Node, watch: Watch) -> None:
+    node.log(FINE)
+    watched = watch(*OFTEN, "--only", "logs.critical")
+    assert wait_until_followed(watched)
+    node.log(PLEG)
+    began = watched.wait_for("problem_began")
+    watched.wait_for("diagnosed", len(named(watched.events(after_s=6), "diagnosed")) + 3)
+    assert named(watched.events(), "problem_began") == [began]
+    assert named(watched.events(), "problem_ended") == []
+    last = named(watched.events(), "diagnosed")[-1]
+    assert isinstance(began["problem"], dict)
+    assert isinstance(last["problems"], list)
+    assert [problem["fingerprint"] for problem in last["problems"]] == [began["problem"]["fingerprint"]]
+
+
 def test_a_follower_that_dies_is_started_again_from_where_it_was(node: Node, watch: Watch) -> None:
     node.log(FINE)
     watched = watch(*RARELY)
