@@ -21,6 +21,7 @@ test: setup-dev  ## every test, lint, format, type and layer check
 bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
 	@.venv/bin/python benchmarks/logs.py
+	@.venv/bin/python benchmarks/watch.py 2
 
 onedir:  ## dist/nodediag: one folder that runs on any Linux, with its own interpreter
 	@PYTHON='$(PYTHON)' packaging/onedir/build dist/nodediag

@@ -1,9 +1,9 @@
 """Measures `nodediag watch` between diagnoses: memory and processor time of all its processes together.
 
-Usage: `python benchmarks/watch.py [MINUTES]`, ten by default. Three nodes are watched side by side: one whose journal
-says nothing; one whose kubelet and containerd log eight entries a second, one in ten of a rare kind, and which is probed
-as a kubelet probes; and, without a bar, one in a storm of errors. Needs systemd-journal-remote. Ends with 1 when a bar is
-missed.
+Usage: `python benchmarks/watch.py [MINUTES]`, ten by default. Nodes are watched side by side, and probed as a kubelet
+probes: one whose journal says nothing; one whose kubelet and containerd log eight entries a second, one in fifty of a
+kind that is seldom seen; and, without a bar, one that logs ever new kinds, and one in a storm of errors. Needs
+systemd-journal-remote. Ends with 1 when a bar is missed.
 """
 
 import json
@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 from logs import REMOTE, quiet, storm
@@ -26,16 +28,33 @@ SETTLED_S = 15.0
 PROBE_S = 10.0
 LOOK_S = 5.0
 STORM_FROM = 100  # entries a second, from which on all are errors
-RATES = {"a quiet node": 0, "a normal node": 8, "a storm": 500}
-WITHOUT_BAR = "a storm"
+
 RARE = [line for one in merge(package.texts("signatures/data")) for line in one.near_misses if "\n" not in line]
 
 
-class Node:
-    """A node that is watched, and that logs so many entries a second."""
+class Kind(NamedTuple):
+    """How much a node logs, of which so many are of a kind that is seldom seen or all are errors."""
 
-    def __init__(self, folder: Path, rate: int) -> None:
-        self.rate = rate
+    name: str
+    entries_per_s: int
+    rare: int = 0  # one in so many
+    is_storm: bool = False
+    has_bar: bool = True
+
+
+KINDS = (
+    Kind("a quiet node", 0),
+    Kind("a normal node", 8, rare=50),
+    Kind("ever new kinds of entries", 8, rare=10, has_bar=False),
+    Kind("a storm", 500, is_storm=True, has_bar=False),
+)
+
+
+class Node:
+    """A node that is watched."""
+
+    def __init__(self, folder: Path, kind: Kind) -> None:
+        self.kind = kind
         self._written = 0
         journal = folder / "var/log/journal" / ("b" * 32)
         for path in (journal, folder / "etc", folder / "proc/1"):
@@ -57,8 +76,9 @@ class Node:
         """Log so many entries now."""
         now_us = int(time.time() * 1e6)
         for number in range(self._written, self._written + count):
-            line = RARE[number // 10 % len(RARE)] if number % 10 == 0 else quiet(number)
-            line = storm(number) if self.rate >= STORM_FROM else line
+            is_rare = self.kind.rare and number % self.kind.rare == 0
+            line = RARE[number // self.kind.rare % len(RARE)] if is_rare else quiet(number)
+            line = storm(number) if self.kind.is_storm else line
             unit = ("kubelet.service", "containerd.service")[number % 2]
             entry = (
                 f"__REALTIME_TIMESTAMP={now_us + number}\n__MONOTONIC_TIMESTAMP={number + 1}\n_BOOT_ID={'a' * 32}\n"
@@ -106,7 +126,7 @@ class Node:
         self._journal.wait()
 
 
-def measured(nodes: dict[str, Node], minutes: float) -> None:
+def measured(nodes: list[Node], minutes: float) -> None:
     """Let the nodes log, probe and look, for so long."""
     begun, probed = False, 0.0
     start = time.monotonic()
@@ -114,30 +134,28 @@ def measured(nodes: dict[str, Node], minutes: float) -> None:
     while (now := time.monotonic()) - start < minutes * 60 + SETTLED_S:
         if not begun and now - start >= SETTLED_S:
             begun = True
-            for node in nodes.values():
+            for node in nodes:
                 node.begin()
-        for node in nodes.values():
-            if node.rate:
-                node.log(node.rate)
-                if begun and now - probed >= PROBE_S:
-                    node.probe()
+        for node in nodes:
+            node.log(node.kind.entries_per_s)
+            if begun and now - probed >= PROBE_S:
+                node.probe()
         probed = now if now - probed >= PROBE_S else probed
         if begun and now - looked >= LOOK_S:
             looked = now
-            for node in nodes.values():
+            for node in nodes:
                 node.look()
         time.sleep(max(0.0, 1 - (time.monotonic() - now)))
 
 
-def told(name: str, node: Node) -> bool:
+def told(node: Node) -> bool:
     """Print what was measured, and tell whether the bars were held."""
-    took = node.thousandths()
-    print(
-        f"{name}, {node.rate} entries/s, {node.read()} read: {node.peak_kib / 1024:.1f} MiB anonymous"
-        f" ({node.resident_kib / 1024:.1f} resident), bar {MEMORY_BAR_KIB // 1024};"
-        f" {took:.2f} thousandths of a processor, bar {PROCESSOR_BAR:g}" + (" (not for a storm)" * (name == WITHOUT_BAR))
-    )
-    return name == WITHOUT_BAR or (0 < node.peak_kib <= MEMORY_BAR_KIB and took <= PROCESSOR_BAR)
+    took, kind = node.thousandths(), node.kind
+    bars = (f", bar {MEMORY_BAR_KIB // 1024}", f", bar {PROCESSOR_BAR:g}") if kind.has_bar else ("", "")
+    print(f"{kind.name}: {kind.entries_per_s} entries/s, {node.read()} read")
+    print(f"  {node.peak_kib / 1024:.1f} MiB anonymous{bars[0]}; {node.resident_kib / 1024:.1f} MiB resident")
+    print(f"  {took:.2f} thousandths of a processor{bars[1]}")
+    return not kind.has_bar or (0 < node.peak_kib <= MEMORY_BAR_KIB and took <= PROCESSOR_BAR)
 
 
 def main(minutes: float) -> int:
@@ -145,15 +163,14 @@ def main(minutes: float) -> int:
     if not Path(REMOTE).exists():
         print("not measured: systemd-journal-remote, which makes the journals, is not installed")
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        nodes = {name: Node(Path(folder, str(rate)), rate) for name, rate in RATES.items()}
-        try:
-            measured(nodes, minutes)
-            results = [told(name, node) for name, node in nodes.items()]
-        finally:
-            for node in nodes.values():
-                node.end()
-    return 0 if all(results) else 1
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        nodes: list[Node] = []
+        for number, kind in enumerate(KINDS):
+            nodes.append(Node(Path(folder, str(number)), kind))
+            stack.callback(nodes[-1].end)
+        measured(nodes, minutes)
+        held = [told(node) for node in nodes]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

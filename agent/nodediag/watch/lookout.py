@@ -21,7 +21,7 @@ from nodediag.model.outcome import Severity
 from nodediag.signatures.signature import Signature
 
 _PLANNED_STOP: Final = "context-planned-stop"
-_MOST_GROWTH_KIB: Final = 2048  # of RE2's automaton, which is built as messages come
+_MOST_GROWTH_KIB: Final = 1536  # of RE2's automaton, which is built as messages come
 _MOST_PROGRAMS: Final = 64
 
 
@@ -44,13 +44,12 @@ class Lookout:
         self._times: dict[str, dict[str, deque[int]]] = {}
         self._sightings: dict[str, Sighting] = {}
         self._blocks = Blocks(self._event)
-        self._matcher = self._built()
+        self._build()
 
-    def _built(self) -> Matcher:
-        matcher = Matcher(self._signatures, lean=True)
+    def _build(self) -> None:
+        self._matcher = Matcher(self._signatures, lean=True)
         own.give_back()
         self._most_kib = own.memory_kib() + _MOST_GROWTH_KIB
-        return matcher
 
     def add(self, unit: str, entry: Entry) -> None:
         """Take in one entry."""
@@ -82,7 +81,8 @@ class Lookout:
     def shrink(self) -> None:
         """Build the automaton anew when it has grown by more than is allowed."""
         if own.memory_kib() > self._most_kib:
-            self._matcher = self._built()
+            del self._matcher  # not while the new one is built
+            self._build()
 
     def _event(self, event: Event) -> None:
         signature = self._matcher.first(event.signatures.values())
