@@ -253,14 +253,14 @@ def test_explain_tells_what_a_check_is_for() -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("what", ["report", "profile"])
+@pytest.mark.parametrize("what", ["report", "profile", "watch"])
 def test_schemas_are_valid_schemas(what: str) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(run("schema", what).stdout))
 
 
 def test_the_schemas_in_the_repository_are_current() -> None:
     folder = Path(__file__).parent.parent.parent / "docs/schemas"
-    for what in ("report", "profile"):
+    for what in ("report", "profile", "watch"):
         assert (folder / f"{what}.json").read_bytes() == schema_text(what), f"`nodediag schema {what}` differs"
 
 

@@ -71,7 +71,7 @@ class Watched:
     """A `nodediag watch` that runs."""
 
     def __init__(self, node: Node, *options: str, stdout: int = subprocess.PIPE) -> None:
-        checks = ("--only", "mounts.root-read-only")
+        checks = ("--only", "mounts.root-read-only,logs.critical")
         command = [sys.executable, "-I", "-m", "nodediag", "watch", "--root", str(node.root), *checks, *options]
         self.process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
         self._events: list[Event] = []

@@ -12,8 +12,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
+import jsonschema
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from nodediag.cli.schema import text as schema_text
 
 Event = dict[str, object]
 PLEG = 'E1121 10:00:00.000000 1 kubelet.go:1] "Skipping pod synchronization" err="PLEG is not healthy: '
@@ -144,7 +147,7 @@ def test_what_was_logged_while_nobody_watched_is_told_and_nothing_else_again(
 
 def test_what_the_journal_showed_does_not_begin_again_with_the_next_diagnoses(node: Node, watch: Watch) -> None:
     node.log(FINE)
-    watched = watch(*OFTEN, "--only", "logs.critical")
+    watched = watch(*OFTEN)
     assert wait_until_followed(watched)
     node.log(PLEG)
     began = watched.wait_for("problem_began")
@@ -316,6 +319,43 @@ def test_once_diagnoses_once(node: Node) -> None:
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()].count("diagnosed") == 1
 
 
+def test_where_python_cannot_be_started_anew_it_goes_on_as_it_is(node: Node) -> None:
+    start = "import sys; sys.executable = '/nowhere/python'; from nodediag.cli.main import main; main()"
+    command = [sys.executable, "-I", "-c", start, "watch", "--once", "--listen", "none", "--root", str(node.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert '"event":"diagnosed"' in done.stdout
+
+
+def test_without_standard_streams_it_runs(node: Node, tmp_path: Path) -> None:
+    line = f"{sys.executable} -I -m nodediag watch --once --listen none --root {node.root} --state {tmp_path}/s"
+    done = subprocess.run(f"{line} <&- >&- 2>&-", shell=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert len(list((tmp_path / "s").glob("report-*"))) == 1
+
+
+def test_without_logs_the_journal_is_not_followed(node: Node, watch: Watch) -> None:
+    node.log(FINE)
+    watched = watch(*RARELY, "--no-logs")
+    watched.wait_for("diagnosed")
+    node.log(PLEG)
+    assert named(watched.events(after_s=6), "problem_began") == []
+    assert watched.children() == []
+
+
+def test_every_line_keeps_to_its_schema(node: Node, watch: Watch) -> None:
+    node.root_is("rw")
+    watched = watch(*OFTEN)
+    watched.wait_for("problem_began")
+    node.root_is("ro")
+    watched.wait_for("problem_ended")
+    (node.root / "etc/os-release").unlink()
+    said = [event for event in watched.events(after_s=2) if "schema" in event]
+    assert {event["event"] for event in said} >= {"diagnosed", "problem_began", "problem_ended"}
+    for event in said:
+        jsonschema.validate(event, json.loads(schema_text("watch")))
+
+
 class Hung(Protocol):
     def abort(self) -> None: ...
 
@@ -331,7 +371,7 @@ def test_a_diagnosis_that_hangs_is_told_and_no_second_one_is_started(
     assert eventually(lambda: "though it was killed" in watched.get("/healthz")[1])
     assert watched.get("/healthz")[0] == 503
     assert watched.get("/readyz")[0] == 200
-    assert [state(child) for child in watched.children()].count("D") == 1
+    assert eventually(lambda: [state(child) for child in watched.children()].count("D") == 1)
     seen = len(watched.events(after_s=3))
     assert [state(child) for child in watched.children()].count("D") == 1
     assert len(watched.events()) == seen

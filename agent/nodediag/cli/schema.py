@@ -8,9 +8,9 @@ from nodediag.host import own
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(("report", "profile")), default="report")
+@click.argument("what", type=click.Choice(("report", "profile", "watch")), default="report")
 def command(what: str) -> int:
-    """Print the JSON Schema of the report, or of a profile."""
+    """Print the JSON Schema of the report, of a profile, or of the lines of `nodediag watch`."""
     own.write_stdout(text(what))
     return Exit.OK
 
@@ -21,6 +21,10 @@ def text(what: str) -> bytes:
         from nodediag.profiles.profile import ProfileFile  # noqa: PLC0415 - only the one that is asked for
 
         schema = msgspec.json.schema(ProfileFile)
+    elif what == "watch":
+        from nodediag.watch.sinks import Line  # noqa: PLC0415 - as above
+
+        schema = msgspec.json.schema(Line)
     else:
         from nodediag.facts.snapshot import Facts  # noqa: PLC0415 - as above
         from nodediag.model.report import Report  # noqa: PLC0415 - as above

@@ -8,6 +8,7 @@ import msgspec
 from nodediag.cli.options import collected, node_options, span
 from nodediag.errors import Exit, UsageError
 from nodediag.host import own
+from nodediag.model.request import Request
 
 _JITTER: Final = 0.1
 _PATIENCE_S: Final = 3.0
@@ -66,6 +67,7 @@ def command(**given: object) -> int:
 def _watch(options: _Given, given: dict[str, object]) -> int:
     """Become the process that stays, which need not know this command line's parser."""
     from nodediag.cli import watching  # noqa: PLC0415 - `--help` need not load it
+    from nodediag.watch.changes import CHECK  # noqa: PLC0415 - as above
     from nodediag.watch.loop import Plan  # noqa: PLC0415 - as above
 
     node = collected(given)
@@ -79,6 +81,7 @@ def _watch(options: _Given, given: dict[str, object]) -> int:
         state=options.state,
         listen=options.listen,
         once=options.once,
+        follow=Request(logs=not node.no_logs, only=node.only, skip=node.skip).selects(CHECK),
     )
     wanted = watching.Options(
         plan=plan,

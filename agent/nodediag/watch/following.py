@@ -13,6 +13,7 @@ from nodediag.watch.told import Beat, Failed, Found, Place, Told
 _SILENCE_S: Final = 120.0  # till it is taken to hang
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
+_LONG_LIFE_S: Final = 600.0  # after which an end is not taken for one of many
 _NEVER: Final = float("inf")
 
 Find = Callable[[Tell], None]
@@ -58,7 +59,7 @@ class Following:
             self._job = self._jobs.start(
                 work,
                 lambda told: self._hear(told, status, telling),
-                lambda _job, code: self._end(code, status, telling),
+                lambda job, code: self._end(job, code, status, telling),
             )
         except OSError as error:
             telling.log.once("the journal is not followed", error.strerror or str(error))
@@ -70,7 +71,6 @@ class Following:
             case Found():
                 telling.find(told)
             case Beat(cursor=cursor, entries=entries, files=files):
-                self._pause_s = _FIRST_PAUSE_S
                 status.files = files
                 status.entries += entries
                 telling.reach(cursor)
@@ -80,10 +80,11 @@ class Following:
             case _:
                 pass
 
-    def _end(self, code: int, status: Status, telling: Telling) -> None:
+    def _end(self, job: Job, code: int, status: Status, telling: Telling) -> None:
         self._job = None
         status.files = 0
-        if code == 0 and self._place is not None and status.followers == 0:
-            self._next, self._pause_s = monotonic(), _FIRST_PAUSE_S
-        elif code:
+        now = monotonic()
+        if now - job.started >= _LONG_LIFE_S or (self._place is not None and not status.followers):
+            self._next, self._pause_s = now, _FIRST_PAUSE_S
+        if code:
             telling.log.say("the follower of the journal ended", status=code)

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None
     listen: str
     once: bool
+    follow: bool
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,7 @@ class Loop:
         since_us = int(now().timestamp() * 1e6)
         self._following = Following(work.find, work.follow, since_us, self._jobs)
         self._once = plan.once
+        self._follows = plan.follow and not plan.once
         self._listener = self._listening(plan.listen)
 
     def _listening(self, listen: str) -> Listener | None:
@@ -87,14 +89,14 @@ class Loop:
 
     def _act(self, now: float) -> None:
         self._diagnosing.act(now, self._status, self._telling)
-        if not self._once:
+        if self._follows:
             self._following.act(now, self._status, self._telling)
         self._telling.act(now)
 
     def _wait(self) -> tuple[int, ...]:
         now = monotonic()
         times = [now + _LONGEST_S, self._diagnosing.due(self._status), self._telling.due(now)]
-        if not self._once:
+        if self._follows:
             times.append(self._following.due())
         if self._listener is not None and (until := self._listener.expire(now)) is not None:
             times.append(until)
