@@ -27,6 +27,7 @@ PROCESSOR_BAR = 1.0  # thousandths of a processor
 SETTLED_S = 15.0
 PROBE_S = 10.0
 LOOK_S = 5.0
+MOMENT_S = 0.1
 STORM_FROM = 100  # entries a second, from which on all are errors
 
 RARE = [line for one in merge(package.texts("signatures/data")) for line in one.near_misses if "\n" not in line]
@@ -101,8 +102,10 @@ class Node:
         self._start, self._start_s = time.monotonic(), processor_s(self._watch.pid)
 
     def look(self) -> None:
-        """Take note of the memory it holds now."""
-        self.peak_kib = max(self.peak_kib, memory_kib(self._watch.pid, ANONYMOUS))
+        """Take note of the memory it holds; not of a child that saves a change and is gone in a tenth of a second."""
+        held = memory_kib(self._watch.pid, ANONYMOUS)
+        time.sleep(MOMENT_S)
+        self.peak_kib = max(self.peak_kib, min(held, memory_kib(self._watch.pid, ANONYMOUS)))
         self.resident_kib = max(self.resident_kib, memory_kib(self._watch.pid, ("VmRSS",)))
 
     def thousandths(self) -> float:

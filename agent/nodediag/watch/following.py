@@ -14,6 +14,7 @@ _SILENCE_S: Final = 120.0  # till it is taken to hang
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 _LONG_LIFE_S: Final = 600.0  # after which an end is not taken for one of many
+_MOST_FAILURES: Final = 4  # at one place
 _NEVER: Final = float("inf")
 
 Find = Callable[[Tell], None]
@@ -21,9 +22,13 @@ Follow = Callable[[Tell, Place, str, int], None]
 
 
 class Following:
-    """One follower at a time; first a child finds out where the node's files are."""
+    """One follower at a time; first a child finds out where the node's files are.
 
-    def __init__(self, find: Find, follow: Follow, since_us: int, jobs: Jobs) -> None:
+    One that dies again and again where it was left off is started at the end of the journal: what is damaged in between
+    is for the diagnoses to tell.
+    """
+
+    def __init__(self, find: Find, follow: Follow, since_us: int, jobs: Jobs, pause_s: float = _FIRST_PAUSE_S) -> None:
         self._find = find
         self._follow = follow
         self._since_us = since_us
@@ -31,7 +36,8 @@ class Following:
         self._place: Place | None = None
         self._job: Job | None = None
         self._next = monotonic()
-        self._pause_s = _FIRST_PAUSE_S
+        self._first_pause_s = self._pause_s = pause_s
+        self._failures = 0
 
     def due(self) -> float:
         """Give when there is something to do."""
@@ -48,12 +54,14 @@ class Following:
             return
         self._next = now + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        work, place, cursor = self._find, self._place, telling.cursor
+        work, place, cursor, since_us = self._find, self._place, telling.cursor, self._since_us
+        if self._failures >= _MOST_FAILURES:
+            cursor, since_us = "", telling.now_us()
         if place is not None:
             status.followers += 1
 
             def work(tell: Tell) -> None:
-                self._follow(tell, place, cursor, self._since_us)
+                self._follow(tell, place, cursor, since_us)
 
         try:
             self._job = self._jobs.start(
@@ -85,6 +93,7 @@ class Following:
         status.files = 0
         now = monotonic()
         if now - job.started >= _LONG_LIFE_S or (self._place is not None and not status.followers):
-            self._next, self._pause_s = now, _FIRST_PAUSE_S
+            self._next, self._pause_s, self._failures = now, self._first_pause_s, 0
         if code:
+            self._failures += self._place is not None
             telling.log.say("the follower of the journal ended", status=code)

@@ -38,6 +38,10 @@ class Telling:
         self._young: set[str] | None = None
         self._next_save = _NEVER
 
+    def now_us(self) -> int:
+        """Give the time as the journal counts it."""
+        return int(self._now().timestamp() * 1e6)
+
     def due(self, now: float) -> float:
         """Give when there is something to do."""
         return min(self._next_save if not self.is_saving else _NEVER, now + AGAIN_S if self._lines.broken else _NEVER)
