@@ -19,6 +19,7 @@ from urllib.request import urlopen
 from logs import REMOTE, quiet, storm
 from measure import ANONYMOUS, memory_kib, processor_s
 from nodediag.host import package
+from nodediag.logs.matcher import Matcher
 from nodediag.signatures.load import merge
 
 MINUTES = 10.0
@@ -30,7 +31,9 @@ LOOK_S = 5.0
 MOMENT_S = 0.1
 STORM_FROM = 100  # entries a second, from which on all are errors
 
-RARE = [line for one in merge(package.texts("signatures/data")) for line in one.near_misses if "\n" not in line]
+SIGNATURES = merge(package.texts("signatures/data"))
+MATCHER = Matcher(SIGNATURES)
+RARE = [line for one in SIGNATURES for line in one.near_misses if "\n" not in line and not MATCHER.match(line.encode())]
 
 
 class Kind(NamedTuple):
