@@ -18,6 +18,7 @@ from nodediag.host.child import Tell
 from nodediag.journal.journal import KERNEL
 from nodediag.journal.native import Tail
 from nodediag.logs.units import UNITS
+from nodediag.model.digest import fingerprint
 from nodediag.model.image import OsFamily
 from nodediag.model.outcome import Severity, Subject
 from nodediag.signatures.load import merge
@@ -123,8 +124,7 @@ def _moment(time_us: int) -> datetime:
 
 
 def _found(sighting: Sighting) -> Found:
-    from nodediag.model.digest import fingerprint  # noqa: PLC0415 - who finds nothing need not have it, nor OpenSSL
-    from nodediag.redact import redact_text  # noqa: PLC0415 - as above
+    from nodediag.redact import redact_text  # noqa: PLC0415 - who finds nothing need not have it
 
     signature, entry = sighting.signature, sighting.entry
     return Found(
