@@ -12,6 +12,8 @@ import msgspec
 import pytest
 import yaml
 
+from nodediag.cli.watch import command
+
 FOLDER: Final = Path(__file__).parents[2] / "packaging/kubernetes"
 NAMED: Final = ("base", "overlays/gke-cos", "overlays/gke-ubuntu")
 OPEN: Final = ("overlays/sockets", "overlays/whole-root")
@@ -315,3 +317,11 @@ def test_every_overlay_and_component_is_tested() -> None:
     used = "".join((FOLDER / name / "kustomization.yaml").read_text() for name in ALL)
     for folder in (FOLDER / "components").iterdir():
         assert f"components/{folder.name}\n" in used
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nodediag_understands_what_the_container_is_started_with(name: str) -> None:
+    verb, *arguments = daemonset(name).container.args
+    assert verb == "watch"
+    given = command.make_context(verb, arguments).params
+    assert (given["listen"], given["state"]) == ("0.0.0.0:9753", "/var/lib/nodediag")
