@@ -1,0 +1,118 @@
+"""A node: systemd, journald, containerd and a stand-in kubelet, in a container of their own made by systemd-nspawn."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.lab.machine import LabError, Workshop
+from tests.lab.roots import Roots
+
+BOOT_S: Final = 90
+_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+
+
+class Node:
+    """A booted node."""
+
+    def __init__(self, image: str, workshop: Workshop, name: str, onedir: Path) -> None:
+        self.name = name
+        self.roots = Roots(image, workshop.folder / name, onedir)
+        self._cgroup = workshop.cgroup(name)
+        self._console = workshop.folder / f"{name}.console"
+        self._nspawn = self._start()
+        self.pid = self._find_pid1()
+        self._wait_until_running()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        state = self.roots.state
+        command = [
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--directory={self.roots.root}",
+            f"--machine={self.name}", "--capability=all", "--system-call-filter=@keyring bpf", "--private-network",
+            "--resolv-conf=off", "--timezone=off", "--console=pipe", "--link-journal=no",
+            *((f"--bind={state}:/mnt/stateful_partition", "--read-only") if state else ()),
+        ]  # fmt: skip
+        environment = {**_ENVIRONMENT, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"}
+        with self._console.open("wb") as console:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                preexec_fn=self._cgroup.enter,
+            )
+
+    def _find_pid1(self) -> int:
+        until = time.monotonic() + BOOT_S
+        while time.monotonic() < until and self._nspawn.poll() is None:
+            for pid in self._cgroup.processes():
+                if _namespaced(pid) == 1:
+                    return pid
+            time.sleep(0.05)
+        raise LabError(f"{self.name} did not start: {self.console()}")
+
+    def _wait_until_running(self) -> None:
+        until = time.monotonic() + BOOT_S
+        while time.monotonic() < until and self._nspawn.poll() is None:
+            said = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+            if said == "running":
+                return
+            if said == "degraded":
+                break
+            time.sleep(0.2)
+        failed = self.run("systemctl", "list-units", "--failed", "--no-legend", check=False).stdout
+        jobs = self.run("systemctl", "list-jobs", check=False).stdout
+        raise LabError(f"{self.name} does not run: {failed}{jobs}{self.console()}")
+
+    def console(self) -> str:
+        """Give the end of what was written to the node's console."""
+        return self._console.read_text(errors="replace")[-3000:]
+
+    def entering(self, *command: str) -> list[str]:
+        """Give the command that runs another inside the node."""
+        return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *command]
+
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 120, text: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside; raises LabError where it fails and `check` is set."""
+        done = subprocess.run(
+            self.entering(*command),
+            input=text,
+            stdin=subprocess.DEVNULL if text is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=_ENVIRONMENT,
+            check=False,
+            timeout=timeout,
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def path(self, inside: str) -> Path:
+        """Give a path of the node as this machine names it."""
+        return Path(f"/proc/{self.pid}/root{inside}")
+
+    def stop(self) -> None:
+        """End it at once; the workshop takes its mounts down."""
+        if self._nspawn.poll() is None:
+            os.kill(self._nspawn.pid, signal.SIGKILL)
+        self._cgroup.end()
+        self._nspawn.wait(30)
+
+
+def _namespaced(pid: int) -> int:
+    """Give a process's id in its innermost PID namespace, 0 where it is in ours alone."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                ids = line.split()[1:]
+                return int(ids[-1]) if len(ids) > 1 else 0
+    except OSError:
+        pass
+    return 0

@@ -1,0 +1,119 @@
+"""The file systems that nodes boot from: one Debian userland, kept in a cache, dressed as an image by the trees below."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from tests.lab.machine import LabError, call, mount, unmount_below
+
+SUITE: Final = "bookworm"  # its systemd still boots with cgroup version 1
+PACKAGES: Final = (
+    "containerd", "dbus", "iproute2", "kmod", "openssh-server", "procps", "runc", "systemd", "systemd-container",
+    "systemd-sysv",
+)  # fmt: skip
+IMAGES: Final = Path(__file__).parent / "images"
+KUBELET: Final = Path(__file__).parent / "kubelet.c"
+PROGRAM: Final = {"cos": "/var/lib/toolbox/nodediag/nodediag", "ubuntu": "/opt/nodediag/nodediag"}
+_UNNEEDED: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
+_ROOT_MIB: Final = 700
+_STATE_MIB: Final = 1024
+_ENABLED: Final = ("kubelet.service", "containerd.service", "lab-node.service", "ssh.service")
+_DISABLED: Final = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
+    "fstrim.timer", "getty@tty1.service", "console-getty.service", "systemd-networkd.service",
+)  # fmt: skip
+
+
+def cache() -> Path:
+    """Give the folder that keeps the userland between runs."""
+    named = os.environ.get("NODEDIAG_LAB_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(named) if named else Path(home) / "nodediag/lab"
+
+
+def userland() -> Path:
+    """Give the image of the plain Debian userland; made once, which needs Debian's archive."""
+    recipe = " ".join((SUITE, str(_ROOT_MIB), *PACKAGES, *_UNNEEDED))
+    folder = cache()
+    image = folder / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.ext2"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not image.exists():
+            _make_userland(folder / "draft", image)
+    return image
+
+
+def _make_userland(draft: Path, image: Path) -> None:
+    unmount_below(draft)
+    shutil.rmtree(draft, ignore_errors=True)
+    root = draft / "root"
+    root.mkdir(parents=True)
+    call("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, timeout=900)
+    for name in _UNNEEDED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir(parents=True)
+    (root / "etc/machine-id").write_text("")
+    filled = draft / "image"
+    call("mke2fs", "-q", "-t", "ext2", "-d", root, filled, f"{_ROOT_MIB}M")
+    filled.replace(image)
+    shutil.rmtree(draft)
+
+
+class Roots:
+    """What one node stands on: `root` is mounted and complete, `state` is the mounted data disk where it has one."""
+
+    def __init__(self, image: str, folder: Path, onedir: Path) -> None:
+        folder.mkdir()
+        self.image = image
+        self.folder = folder
+        self.root = folder / "root"
+        self.state: Path | None = None
+        self.disk = folder / "root.img"
+        call("cp", "--sparse=always", userland(), self.disk)
+        if image == "ubuntu":
+            call("tune2fs", "-j", "-L", "cloudimg-rootfs", self.disk)
+        mount(self.disk, self.root, "-t", "ext4" if image == "ubuntu" else "ext2", "-o", "loop")
+        self._dress()
+        if image == "cos":
+            self._split()
+        self.nodediag = PROGRAM[image]
+        (self.state or self.root).joinpath(PROGRAM[image][1:]).parent.parent.mkdir(parents=True, exist_ok=True)
+        call("cp", "-a", onedir, (self.state or self.root) / PROGRAM[image][1:].rpartition("/")[0])
+
+    def _dress(self) -> None:
+        for tree in ("all", self.image):
+            call("cp", "-a", "--no-preserve=ownership", f"{IMAGES / tree}/.", self.root)
+        call("cc", "-static", "-O1", "-o", self.root / "usr/share/lab/kubelet", KUBELET)
+        for name in ("home/kubernetes/bin", "var/lib/kubelet/pki", "etc/cni/net.d", "var/log/journal"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        shutil.move(self.root / "usr/share/lab/kubelet", self.root / "home/kubernetes/bin/kubelet")
+        units = self.root / "usr/lib/systemd/system"
+        own = [path.name for path in units.iterdir() if (IMAGES / self.image / "usr/lib/systemd/system" / path.name).exists()]
+        call("chroot", self.root, "systemctl", "enable", *_ENABLED, *own)
+        call("chroot", self.root, "systemctl", "mask", *_DISABLED)
+
+    def _split(self) -> None:
+        """Move what COS keeps on its stateful partition there, and seal the root."""
+        self.state = self.folder / "state"
+        disk = self.folder / "state.img"
+        call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", disk, f"{_STATE_MIB}M")
+        mount(disk, self.state, "-o", "loop,nosuid,nodev,noexec,commit=30")
+        for name in ("var", "home"):
+            call("cp", "-a", self.root / name, self.state)
+            shutil.rmtree(self.root / name)
+            (self.root / name).mkdir()
+        for name in ("google", "docker", "containerd", "toolbox", "kubelet", "cloud"):
+            (self.state / "var/lib" / name).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.state / "var/lib/dpkg")  # COS has no packages
+        for name in ("mnt/stateful_partition", "mnt/disks", "media/root"):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "etc/machine-id").write_text("")
+        call("umount", self.root)
+        mount(self.disk, self.root, "-t", "ext2", "-o", "loop,ro")
+
+
+__all__ = ["LabError", "Roots", "cache", "userland"]
