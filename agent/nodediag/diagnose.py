@@ -6,7 +6,7 @@ root -> facts -> image -> logs -> profile -> checks -> report. Each step hands a
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -45,6 +45,7 @@ def diagnose(host: Host, journal: Logs, catalogue: Catalogue, request: Request, 
     observed_at = host.seen.observed_at or (logs.until if host.seen.origin is Origin.TREE and logs.reader else now)
     facts = msgspec.structs.replace(facts, image=Known(image), logs=_log_fact(logs))
     profile = catalogue.get(request.profile) if request.profile else choose(image, catalogue)
+    profile = msgspec.structs.replace(profile, judged_on=observed_at.astimezone(UTC).date())
     results = clock.time("checks", lambda: tuple(run(check, facts, profile, request) for check in CHECKS))
     verdict, because = judge(results, profile)
     blind = _blind_spots(host, facts)
@@ -77,7 +78,9 @@ def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, 
 
     def having(severity: Severity) -> tuple[str, ...]:
         return tuple(
-            result.id for result in results if any(problem.severity is severity for problem in result.problems)
+            result.id
+            for result in results
+            if any(problem.severity is severity and problem.counts for problem in result.problems)
         )
 
     critical = having(Severity.CRITICAL)
@@ -104,7 +107,9 @@ def check_selection(request: Request) -> None:
 def check_profile(profile: Profile, file: str) -> None:
     """Refuse a profile of one's own that names checks there are none of; raises ProfileError."""
     ids = {check.id for check in CHECKS}
-    for key, names in (("essential", profile.essential), ("severity", tuple(profile.severity))):
+    waived = tuple(waiver.check for waiver in profile.waivers)
+    named = (("essential", profile.essential), ("severity", tuple(profile.severity)), ("waivers", waived))
+    for key, names in named:
         for name in names:
             if name not in ids:
                 raise ProfileError(
@@ -140,10 +145,13 @@ class _Clock:
 
 def _counts(results: tuple[CheckResult, ...]) -> Counts:
     outcomes = Counter(result.outcome.value for result in results)
-    severities = Counter(problem.severity.value for result in results for problem in result.problems)
+    problems = [problem for result in results for problem in result.problems]
+    severities = Counter(problem.severity.value for problem in problems if problem.counts)
+    waived = sum(not problem.counts for problem in problems)
     return Counts(
         outcomes={outcome.value: outcomes[outcome.value] for outcome in Outcome},
         severities={severity.value: severities[severity.value] for severity in Severity},
+        waived=waived or msgspec.UNSET,
     )
 
 

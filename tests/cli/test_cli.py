@@ -125,6 +125,20 @@ def test_a_profile_of_ones_own_judges(tree: Path, tmp_path: Path) -> None:
     assert ("mine", "paths./.writable") in [(p["requirement"]["profile"], p["requirement"]["key"]) for p in problems]
 
 
+def test_a_waived_problem_ends_with_zero(tree: Path, tmp_path: Path) -> None:
+    (tree / "proc/1/mountinfo").write_text(ROOT_RO.format(options="rw"))
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'name = "mine"\nversion = "1"\ndate = "2026-01-01"\ndocument = "ours"\nsource = "ours"\nextends = "bare_cos"\n'
+        '[[waivers]]\ncheck = "mounts.root-read-only"\nowner = "us"\nreason = "known"\nexpires = 2999-12-31\n'
+    )
+    done = run("report", "--root", str(tree), "--profile", str(profile), "--only", "mounts.root-read-only")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["verdict"], report["counts"]["waived"]) == ("healthy", 1)
+    jsonschema.validate(report, json.loads(schema_text("report")))
+
+
 def test_newer_data_takes_the_place_of_the_release(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "data/profiles").mkdir(parents=True)
     (tmp_path / "data/profiles/bare_cos.toml").write_text(

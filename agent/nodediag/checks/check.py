@@ -9,7 +9,7 @@ from nodediag.errors import NodediagError
 from nodediag.facts.fact import NotKnownError
 from nodediag.facts.snapshot import Facts
 from nodediag.model.digest import fingerprint
-from nodediag.model.outcome import CheckResult, Outcome, Problem, Requirement
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Requirement, Subject, Waiver
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import PathRule, Profile
@@ -78,13 +78,24 @@ def _finished(problem: Problem, one: Check, profile: Profile) -> Problem:
         problem,
         fingerprint=fingerprint(one.id, problem.subject),
         severity=profile.severity.get(one.id, problem.severity),
+        waiver=_waiver(one.id, problem.subject, profile),
         evidence=problem.evidence[:MOST_EVIDENCE],
         truncated=len(problem.evidence) > MOST_EVIDENCE,
     )
 
 
+def _waiver(check_id: str, subject: Subject, profile: Profile) -> Waiver | msgspec.UnsetType:
+    """Find the waiver on a problem; one that still holds comes before one that has expired."""
+    found = [
+        Waiver(owner=rule.owner, reason=rule.reason, expires=rule.expires, expired=profile.judged_on > rule.expires)
+        for rule in profile.waivers
+        if rule.check == check_id and rule.subject in {"", subject.name}
+    ]
+    return min(found, key=lambda waiver: waiver.expired, default=msgspec.UNSET)
+
+
 def _ended(one: Check, outcome: Outcome, reason: Reason | None, problems: list[Problem] | None = None) -> CheckResult:
-    found = problems or []
+    found = sorted(problems or [], key=lambda problem: not problem.counts)  # what is cut must not be what counts
     return CheckResult(
         id=one.id,
         title=one.title,

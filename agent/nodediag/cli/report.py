@@ -47,7 +47,8 @@ def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
 
         data = as_json.render(report)
     own.write_output(output, data)
-    return status(report.verdict, {problem.severity for check in report.checks for problem in check.problems}, fail_on)
+    counted = {problem.severity for check in report.checks for problem in check.problems if problem.counts}
+    return status(report.verdict, counted, fail_on)
 
 
 def status(verdict: Verdict, severities: set[Severity], fail_on: str) -> Exit:

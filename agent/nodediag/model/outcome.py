@@ -1,5 +1,6 @@
 """What a check can say: its outcome, and the problems it found, each with the evidence it rests on."""
 
+from datetime import date
 from enum import StrEnum
 
 import msgspec
@@ -55,6 +56,15 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     document: str = ""
 
 
+class Waiver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody's word that a problem is known and borne to the end of a day, UTC; then the problem counts again."""
+
+    owner: str
+    reason: str
+    expires: date
+    expired: bool = False
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that is not as it should be. `fingerprint` is made by the check's runner."""
 
@@ -67,8 +77,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: dict[str, Value] = {}
     requirement: Requirement | msgspec.UnsetType = msgspec.UNSET
     remedy: str = ""
+    waiver: Waiver | msgspec.UnsetType = msgspec.UNSET
     evidence: tuple[Evidence, ...]
     truncated: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts to verdict and exit status: no waiver that is still in force is on it."""
+        return self.waiver is msgspec.UNSET or self.waiver.expired
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -41,10 +41,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Checks by outcome, problems by severity."""
+    """Checks by outcome, problems that count by severity; `waived` is there when some do not count."""
 
     outcomes: dict[str, int]
     severities: dict[str, int]
+    waived: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,7 @@ class Catalogue:
             kubelet=laid.kubelet,
             eviction=laid.eviction,
             thresholds=laid.thresholds,
+            waivers=laid.waivers,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -127,4 +128,5 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         kubelet=under.kubelet if over.kubelet is msgspec.UNSET else over.kubelet,
         eviction={**under.eviction, **over.eviction},
         thresholds={**under.thresholds, **over.thresholds},
+        waivers=(*over.waivers, *under.waivers),
     )

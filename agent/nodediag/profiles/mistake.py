@@ -20,6 +20,7 @@ from nodediag.profiles.profile import (
     ProfileFile,
     RootRule,
     ThresholdRule,
+    WaiverRule,
 )
 
 Toml: TypeAlias = "dict[str, Toml] | list[Toml] | str | int | float | bool"
@@ -30,6 +31,7 @@ _LONGEST: Final = 80
 _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "": ProfileFile, "match": Match, "paths": PathRule, "expected_mounts": ExpectedMounts, "root": RootRule,
     "cgroup": CgroupRule, "kubelet": KubeletRule, "eviction": EvictionRule, "thresholds": ThresholdRule,
+    "waivers": WaiverRule,
 }  # fmt: skip
 _WORDS: Final[dict[str, type[StrEnum]]] = {
     "image_type": ImageType, "os_family": OsFamily, "gke": Answer, "persistence": Persistence, "severity": Severity,
@@ -59,6 +61,8 @@ def _told(raw: Toml, said: str, section: str, steps: list[str | int]) -> str:
         return f"found {found!r}, wanted one of {wanted}"
     if said.startswith("Object missing required field"):
         return f"{said.replace('Object missing required field', 'found no key')}, which is wanted"
+    if said == "Invalid RFC3339 encoded date":
+        return f"found {repr(found)[:_LONGEST]}, wanted a date such as 2026-12-31"
     return f"found {repr(found)[:_LONGEST]}, wanted {said.removeprefix('Expected ').partition(', got')[0]}"
 
 

@@ -1,5 +1,6 @@
 """The sections of a profile: a file is a `ProfileFile`; with what it extends laid under it, it is a `Profile`."""
 
+import datetime as dt
 from enum import StrEnum
 
 import msgspec
@@ -100,6 +101,16 @@ class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remedy: str = ""
 
 
+class WaiverRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A problem that is known and borne: of one check, and of one subject where one is named, to the end of a day."""
+
+    check: str
+    subject: str = ""
+    owner: str
+    reason: str
+    expires: dt.date
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -120,6 +131,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
     eviction: dict[str, EvictionRule] = {}
     thresholds: dict[str, ThresholdRule] = {}
+    waivers: tuple[WaiverRule, ...] = ()
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,3 +154,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
     eviction: dict[str, EvictionRule] = {}
     thresholds: dict[str, ThresholdRule] = {}
+    waivers: tuple[WaiverRule, ...] = ()
+    judged_on: dt.date = dt.date.max  # the day on which a waiver must still hold; where none is said, none does

@@ -54,7 +54,8 @@ def _blocks(report: Report[Facts]) -> Iterator[Block]:
     yield indented(_judged(report), below=1)
     problems = [(check, problem) for check in report.checks for problem in check.problems]
     order = list(Severity)
-    for check, problem in sorted(problems, key=lambda pair: order.index(pair[1].severity))[:_PROBLEMS_SHOWN]:
+    problems.sort(key=lambda pair: (not pair[1].counts, order.index(pair[1].severity)))
+    for check, problem in problems[:_PROBLEMS_SHOWN]:
         yield from _problem(check, problem)
     left = sum(_total(check) for check in report.checks) - min(len(problems), _PROBLEMS_SHOWN)
     if left > 0:
@@ -69,7 +70,7 @@ def _first_line(report: Report[Facts]) -> Text:
     because = ", ".join(report.verdict_because)
     match report.verdict:
         case Verdict.HEALTHY:
-            line.append(": nothing that was looked at is wrong", style="bold")
+            line.append(f": nothing that was looked at is wrong{_but_waived(report)}", style="bold")
         case Verdict.UNKNOWN:
             line.append(f": what decides could not be seen ({because})", style="bold")
         case Verdict.DEGRADED | Verdict.UNHEALTHY:
@@ -77,6 +78,11 @@ def _first_line(report: Report[Facts]) -> Text:
     if report.profile is msgspec.UNSET and not _is_elsewhere(report):
         line.append("; no image profile fits, the base profile judges", style="bold")
     return line
+
+
+def _but_waived(report: Report[Facts]) -> str:
+    ids = dict.fromkeys(check.id for check in report.checks for problem in check.problems if not problem.counts)
+    return f", but what is waived ({', '.join(ids)})" if ids else ""
 
 
 def _is_elsewhere(report: Report[Facts]) -> bool:
@@ -128,11 +134,15 @@ def _undecided(report: Report[Facts]) -> str:
 
 
 def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
-    head = Text(problem.severity.value.upper(), style=_SEVERITY_COLOURS[problem.severity])
+    word = problem.severity.value.upper() if problem.counts else f"waived {problem.severity.value}"
+    head = Text(word, style=_SEVERITY_COLOURS[problem.severity] if problem.counts else "dim")
     by_signature = problem.subject.kind == "signature"
     head.append(f"  {check.id}" + (f"  {problem.subject.name}" if by_signature else ""), style="bold")
     yield head
     yield indented(problem.message)
+    if problem.waiver is not msgspec.UNSET:
+        held = f"its waiver expired on {problem.waiver.expires}" if problem.counts else f"to {problem.waiver.expires}"
+        yield indented(f"waived by {problem.waiver.owner}, {held}: {problem.waiver.reason}")
     if problem.requirement is not msgspec.UNSET:
         rule = problem.requirement
         row = f", row {rule.document} of the document" if rule.document else ""
