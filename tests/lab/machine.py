@@ -68,15 +68,16 @@ class Cgroup:
     def __init__(self, name: str) -> None:
         self._folders = [hierarchy / name for hierarchy in _hierarchies()]
 
-    def enter(self) -> None:
-        """Move the calling process in."""
+    def entering(self, *command: str) -> list[str]:
+        """Make it, and give the command that runs another in it."""
         for folder in self._folders:
             folder.mkdir(exist_ok=True)
             for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 takes nobody in before these are set
                 inherited = folder.parent / name
                 if inherited.exists() and not (folder / name).read_text().strip():
                     (folder / name).write_text(inherited.read_text())
-            (folder / "cgroup.procs").write_text(str(os.getpid()))
+        joined = " ".join(f"{folder}/cgroup.procs" for folder in self._folders)
+        return ["sh", "-ec", f'for file in {joined}; do echo $$ >"$file"; done; exec "$@"', "sh", *command]
 
     def processes(self) -> set[int]:
         """Give the processes in it and below it."""
@@ -163,4 +164,3 @@ def _clear(folder: Path) -> None:
         unmount_below(folder)
         if not _mounted(folder):
             shutil.rmtree(folder)
-

@@ -37,12 +37,11 @@ class Node:
         environment = {**_ENVIRONMENT, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"}
         with self._console.open("wb") as console:
             return subprocess.Popen(
-                command,
+                self._cgroup.entering(*command),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                preexec_fn=self._cgroup.enter,
             )
 
     def _find_pid1(self) -> int:

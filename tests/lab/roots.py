@@ -1,4 +1,4 @@
-"""The file systems that nodes boot from: one Debian userland, kept in a cache, dressed as an image by the trees below."""
+"""The file systems that nodes boot from: one Debian userland from a cache, dressed as an image by the trees below."""
 
 import fcntl
 import hashlib
@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.lab.machine import LabError, call, mount, unmount_below
+from tests.lab.machine import call, mount, unmount_below
 
 SUITE: Final = "bookworm"  # its systemd still boots with cgroup version 1
 PACKAGES: Final = (
@@ -16,7 +16,7 @@ PACKAGES: Final = (
 )  # fmt: skip
 IMAGES: Final = Path(__file__).parent / "images"
 KUBELET: Final = Path(__file__).parent / "kubelet.c"
-PROGRAM: Final = {"cos": "/var/lib/toolbox/nodediag/nodediag", "ubuntu": "/opt/nodediag/nodediag"}
+PROGRAM: Final = {"cos": "/var/lib/toolbox/nodediag", "ubuntu": "/opt/nodediag"}
 _UNNEEDED: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 _ROOT_MIB: Final = 700
 _STATE_MIB: Final = 1024
@@ -71,18 +71,16 @@ class Roots:
         self.image = image
         self.folder = folder
         self.root = folder / "root"
-        self.state: Path | None = None
         self.disk = folder / "root.img"
         call("cp", "--sparse=always", userland(), self.disk)
         if image == "ubuntu":
             call("tune2fs", "-j", "-L", "cloudimg-rootfs", self.disk)
         mount(self.disk, self.root, "-t", "ext4" if image == "ubuntu" else "ext2", "-o", "loop")
         self._dress()
-        if image == "cos":
-            self._split()
-        self.nodediag = PROGRAM[image]
-        (self.state or self.root).joinpath(PROGRAM[image][1:]).parent.parent.mkdir(parents=True, exist_ok=True)
-        call("cp", "-a", onedir, (self.state or self.root) / PROGRAM[image][1:].rpartition("/")[0])
+        self.state = self._split() if image == "cos" else None
+        self.nodediag = f"{PROGRAM[image]}/nodediag"
+        held = self.root if self.state is None else self.state
+        call("cp", "-a", onedir, held / PROGRAM[image][1:])
 
     def _dress(self) -> None:
         for tree in ("all", self.image):
@@ -91,29 +89,26 @@ class Roots:
         for name in ("home/kubernetes/bin", "var/lib/kubelet/pki", "etc/cni/net.d", "var/log/journal"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         shutil.move(self.root / "usr/share/lab/kubelet", self.root / "home/kubernetes/bin/kubelet")
-        units = self.root / "usr/lib/systemd/system"
-        own = [path.name for path in units.iterdir() if (IMAGES / self.image / "usr/lib/systemd/system" / path.name).exists()]
+        own = [path.name for path in (IMAGES / self.image / "usr/lib/systemd/system").glob("*")]
         call("chroot", self.root, "systemctl", "enable", *_ENABLED, *own)
         call("chroot", self.root, "systemctl", "mask", *_DISABLED)
 
-    def _split(self) -> None:
+    def _split(self) -> Path:
         """Move what COS keeps on its stateful partition there, and seal the root."""
-        self.state = self.folder / "state"
+        state = self.folder / "state"
         disk = self.folder / "state.img"
         call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", disk, f"{_STATE_MIB}M")
-        mount(disk, self.state, "-o", "loop,nosuid,nodev,noexec,commit=30")
+        mount(disk, state, "-o", "loop,nosuid,nodev,noexec,commit=30")
         for name in ("var", "home"):
-            call("cp", "-a", self.root / name, self.state)
+            call("cp", "-a", self.root / name, state)
             shutil.rmtree(self.root / name)
             (self.root / name).mkdir()
         for name in ("google", "docker", "containerd", "toolbox", "kubelet", "cloud"):
-            (self.state / "var/lib" / name).mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.state / "var/lib/dpkg")  # COS has no packages
+            (state / "var/lib" / name).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(state / "var/lib/dpkg")  # COS has no packages
         for name in ("mnt/stateful_partition", "mnt/disks", "media/root"):
             (self.root / name).mkdir(parents=True)
         (self.root / "etc/machine-id").write_text("")
         call("umount", self.root)
         mount(self.disk, self.root, "-t", "ext2", "-o", "loop,ro")
-
-
-__all__ = ["LabError", "Roots", "cache", "userland"]
+        return state

@@ -11,7 +11,16 @@ from typing import Final
 from tests.lab.machine import call
 
 _PROJECT: Final = Path(__file__).parents[2]
-_LEFT_OUT: Final = ("site-packages", "dist-packages", "test", "idlelib", "tkinter", "ensurepip", "__pycache__", "config-*")
+_LEFT_OUT: Final = (
+    "site-packages",
+    "dist-packages",
+    "test",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+    "__pycache__",
+    "config-*",
+)
 _LAUNCHER: Final = """#!/bin/sh
 here=${0%/*}
 LD_LIBRARY_PATH=$here/lib exec "$here/bin/python3" -I -B -m nodediag "$@"
