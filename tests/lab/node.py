@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.lab.machine import LabError, Workshop
-from tests.lab.roots import Roots
+from tests.lab.roots import PROGRAM, Roots
+from tests.lab.seen import Seen, seen
 
 BOOT_S: Final = 90
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
@@ -19,7 +20,10 @@ class Node:
 
     def __init__(self, image: str, workshop: Workshop, name: str, onedir: Path) -> None:
         self.name = name
+        self.image = image
         self.roots = Roots(image, workshop.folder / name, onedir)
+        self.program = PROGRAM[image]
+        self.profile = f"{self.program}/lab_{image}.toml"
         self._cgroup = workshop.cgroup(name)
         self._console = workshop.folder / f"{name}.console"
         self._nspawn = self._start()
@@ -92,6 +96,14 @@ class Node:
         if check and done.returncode != 0:
             raise LabError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done
+
+    def nodediag(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run nodediag inside, as a person who entered the node would."""
+        return self.run(f"{self.program}/nodediag", *arguments, check=False, timeout=timeout)
+
+    def report(self, *arguments: str) -> Seen:
+        """Have a report made inside, judged by the lab's profile."""
+        return seen(self.nodediag("report", "--profile", self.profile, *arguments))
 
     def path(self, inside: str) -> Path:
         """Give a path of the node as this machine names it."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.lab.machine import call, mount, unmount_below
+from tests.lab.machine import LabError, call, mount, unmount_below
 
 SUITE: Final = "bookworm"  # its systemd still boots with cgroup version 1
 PACKAGES: Final = (
@@ -25,6 +25,10 @@ _DISABLED: Final = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
     "fstrim.timer", "getty@tty1.service", "console-getty.service", "systemd-networkd.service",
 )  # fmt: skip
+
+
+class NoArchiveError(LabError):
+    """The userland could not be fetched."""
 
 
 def cache() -> Path:
@@ -52,7 +56,12 @@ def _make_userland(draft: Path, image: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     root = draft / "root"
     root.mkdir(parents=True)
-    call("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, timeout=900)
+    try:
+        call("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, timeout=900)
+    except LabError as error:
+        log = root / "debootstrap/debootstrap.log"
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        raise NoArchiveError(" ".join([str(error), *last])) from error
     for name in _UNNEEDED:
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True)
@@ -78,7 +87,6 @@ class Roots:
         mount(self.disk, self.root, "-t", "ext4" if image == "ubuntu" else "ext2", "-o", "loop")
         self._dress()
         self.state = self._split() if image == "cos" else None
-        self.nodediag = f"{PROGRAM[image]}/nodediag"
         held = self.root if self.state is None else self.state
         call("cp", "-a", onedir, held / PROGRAM[image][1:])
 

@@ -1,0 +1,94 @@
+"""The nodes that the lab's tests look at: booted once and left alone, or one to be broken for each test that asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.lab.machine import Workshop, lacking
+from tests.lab.node import Node
+from tests.lab.roots import NoArchiveError, cache, userland
+from tests.lab.stage import stage
+
+PROFILES: Final = Path(__file__).parent / "profiles"
+
+
+class Lab:
+    """Boots nodes, and ends those that are not ended yet."""
+
+    def __init__(self, workshop: Workshop, onedir: Path) -> None:
+        self.workshop = workshop
+        self._onedir = onedir
+        self._nodes: list[Node] = []
+
+    def boot(self, image: str) -> Node:
+        """Boot a node of an image, `cos` or `ubuntu`."""
+        node = Node(image, self.workshop, f"{image}{len(self._nodes)}", self._onedir)
+        self._nodes.append(node)
+        return node
+
+    def close(self) -> None:
+        """End all nodes."""
+        for node in self._nodes:
+            node.stop()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Give what boots nodes; skips where this machine cannot."""
+    lack = lacking()
+    if lack:
+        pytest.skip(f"the lab {lack}")
+    try:
+        userland()
+    except NoArchiveError as error:
+        pytest.skip(f"the lab needs Debian's archive, or a cache at {cache()}: {error}")
+    workshop = Workshop(cache() / "run")
+    try:
+        onedir = stage(workshop.folder / "nodediag")
+        for profile in PROFILES.glob("*.toml"):
+            (onedir / f"lab_{profile.name}").write_text(profile.read_text())
+        made = Lab(workshop, onedir)
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        workshop.close()
+
+
+@pytest.fixture(scope="session")
+def cos(lab: Lab) -> Node:
+    """Give a healthy node with COS, which no test may change."""
+    return lab.boot("cos")
+
+
+@pytest.fixture(scope="session")
+def ubuntu(lab: Lab) -> Node:
+    """Give a healthy node with Ubuntu, which no test may change."""
+    return lab.boot("ubuntu")
+
+
+@pytest.fixture(params=["cos", "ubuntu"])
+def healthy(request: pytest.FixtureRequest) -> Node:
+    """Give each of the healthy nodes in turn."""
+    node = request.getfixturevalue(str(request.param))
+    assert isinstance(node, Node)
+    return node
+
+
+@pytest.fixture
+def sick(lab: Lab) -> Iterator[Node]:
+    """Give a node with COS that the test may do anything to."""
+    node = lab.boot("cos")
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def sick_ubuntu(lab: Lab) -> Iterator[Node]:
+    """Give a node with Ubuntu that the test may do anything to."""
+    node = lab.boot("ubuntu")
+    yield node
+    node.stop()

@@ -1,0 +1,64 @@
+"""Healthy nodes: nothing is found wrong, and what is told of them is true."""
+
+import json
+from typing import Final
+
+import pytest
+
+from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
+from nodediag.model.outcome import Outcome, Verdict
+from nodediag.model.report import Origin
+from tests.lab.node import Node
+
+WAIVED: Final = {"cos": {"mounts.root-verified", "partitions.root-slot"}, "ubuntu": set[str]()}
+
+
+def test_a_healthy_node_is_found_healthy(healthy: Node) -> None:
+    seen = healthy.report()
+    assert seen.counted == {}
+    assert seen.waived == WAIVED[healthy.image]
+    assert (seen.report.verdict, seen.status, seen.stderr) == (Verdict.HEALTHY, 0, "")
+    assert seen.report.view.origin is Origin.LIVE
+    assert [spot.what for spot in seen.report.view.blind_spots] == []
+    assert [check.id for check in seen.report.checks if check.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}] == []
+
+
+def test_what_one_machine_cannot_give_is_found_where_nobody_waives_it(cos: Node) -> None:
+    done = cos.nodediag("report")
+    report = json.loads(done.stdout)
+    assert {check["id"] for check in report["checks"] if check["problems"]} == WAIVED["cos"]
+    assert (report["verdict"], done.returncode, report["profile"]["name"]) == ("unhealthy", 1, "cos_containerd")
+
+
+@pytest.mark.parametrize(
+    ("image", "family", "image_type", "milestone"),
+    [
+        ("cos", OsFamily.COS, ImageType.COS_CONTAINERD, "85"),
+        ("ubuntu", OsFamily.UBUNTU, ImageType.UBUNTU_CONTAINERD, "none"),
+    ],
+)
+def test_a_node_is_told_for_what_it_is(
+    image: str, family: OsFamily, image_type: ImageType, milestone: str, request: pytest.FixtureRequest
+) -> None:
+    node = request.getfixturevalue(image)
+    assert isinstance(node, Node)
+    told = node.report().report.node
+    assert (told.os.family, told.image_type, told.os.milestone) == (family, image_type, milestone)
+    assert (told.platform.gke, told.platform.gke_version) == (Answer.YES, "1.20.15-gke.13400")
+    assert (told.runtime.name, told.runtime.endpoint) == (
+        RuntimeName.CONTAINERD, "unix:///run/containerd/containerd.sock",
+    )  # fmt: skip
+    assert told.kubelet.version == "v1.20.15-gke.13400"
+    assert told.hostname == node.run("hostname").stdout.strip()
+    assert told.machine_id == node.run("cat", "/etc/machine-id").stdout.strip()
+    assert told.boot_id == node.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+    assert told.kernel.release == node.run("uname", "-r").stdout.strip()
+    assert told.cgroup.version == "v1"
+
+
+def test_a_healthy_nodes_journal_tells_of_nothing_that_takes_it_down(healthy: Node) -> None:
+    done = healthy.nodediag("logs", "--format", "json")
+    logs = json.loads(done.stdout)
+    assert logs["entries"] > 0
+    assert [finding["id"] for finding in logs["signatures"] if finding["severity"] != "info"] == []
+    assert (done.returncode, done.stderr) == (0, "")
