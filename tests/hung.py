@@ -17,6 +17,7 @@ _INIT: Final = 26
 _MNT_DETACH: Final = 2
 _NOSUID_NODEV: Final = 2 | 4
 _CLONE_NEWNS: Final = 0x00020000
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class HungMount:
@@ -60,6 +61,7 @@ class HungMount:
 def _serve(device: int) -> None:
     """Answer INIT: in: len, opcode, unique, ...; out: len, error, unique, then fuse_init_out of version 7.31."""
     try:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # whoever waits for an answer then gets an error
         while True:
             asked = os.read(device, 1 << 18)
             _, opcode, unique = struct.unpack_from("<IIQ", asked)

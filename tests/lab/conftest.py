@@ -8,8 +8,10 @@ import pytest
 
 from tests.lab.machine import Workshop, lacking
 from tests.lab.node import Node
+from tests.lab.pod import Pod
 from tests.lab.roots import NoArchiveError, cache, userland
 from tests.lab.stage import stage
+from tests.lab.toolbox import Toolbox
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
@@ -92,3 +94,15 @@ def sick_ubuntu(lab: Lab) -> Iterator[Node]:
     node = lab.boot("ubuntu")
     yield node
     node.stop()
+
+
+@pytest.fixture(scope="session")
+def toolbox(cos: Node) -> Toolbox:
+    """Give a toolbox on the healthy node with COS."""
+    return Toolbox(cos)
+
+
+@pytest.fixture(scope="session")
+def pod(cos: Node) -> Pod:
+    """Give what starts containers on the healthy node with COS."""
+    return Pod(cos)

@@ -76,7 +76,8 @@ class Node:
 
     def entering(self, *command: str) -> list[str]:
         """Give the command that runs another inside the node."""
-        return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *command]
+        spaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+        return ["nsenter", f"--target={self.pid}", *spaces, "--", *command]
 
     def run(
         self, *command: str, check: bool = True, timeout: float = 120, text: str | None = None

@@ -1,0 +1,135 @@
+"""From a toolbox and from a pod: the node is found there by itself, and the answer is the one given on the node."""
+
+import json
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+import pytest
+
+from nodediag.model.image import ImageType
+from nodediag.model.outcome import Verdict
+from nodediag.model.report import Origin
+from tests.lab.node import Node
+from tests.lab.pod import DEBUG, HOST, Pod
+from tests.lab.seen import Seen, seen
+from tests.lab.toolbox import Toolbox
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+PROGRAM: Final = "/opt/nodediag/nodediag"
+REPORT: Final = (PROGRAM, "report", "--format", "json", "--profile", "/opt/nodediag/lab_cos.toml")
+OF_THE_RUN: Final = {"observed_at", "generated_at", "view", "duration_ms"}
+# what else stays open where a fact was not seen
+OF_FACTS: Final = {"hostname": ("node.hostname", "node.name", "node.evidence.hostname")}
+ACCESS: Final = {"plain": HOST, "debug": (*DEBUG, *HOST), "privileged": ("--privileged", *DEBUG, *HOST)}
+ELSEWHERE: Final = ("/media/root/", "/host/etc", "/host/proc", "/host/var")
+
+
+def in_toolbox(toolbox: Toolbox) -> Seen:
+    return seen(toolbox.run(*REPORT))
+
+
+def in_pod(pod: Pod) -> Seen:
+    return seen(pod.run(*REPORT))
+
+
+def test_the_toolbox_sees_the_node_and_not_itself(toolbox: Toolbox) -> None:
+    assert "ID=debian" in toolbox.run("cat", "/etc/os-release").stdout
+    one = in_toolbox(toolbox)
+    assert (one.report.view.origin, one.report.view.root) == (Origin.TOOLBOX, "/media/root")
+    assert one.report.node.image_type is ImageType.COS_CONTAINERD
+    assert (one.report.verdict, one.status, one.counted) == (Verdict.HEALTHY, 0, {})
+
+
+def test_a_pod_sees_the_node_and_not_itself(pod: Pod) -> None:
+    one = in_pod(pod)
+    assert (one.report.view.origin, one.report.view.root) == (Origin.POD, "/host")
+    assert one.report.node.image_type is ImageType.COS_CONTAINERD
+    assert (one.report.verdict, one.status, one.counted, one.stderr) == (Verdict.HEALTHY, 0, {}, "")
+
+
+@pytest.mark.parametrize("options", ACCESS.values(), ids=ACCESS)
+def test_a_pod_needs_no_privilege_and_no_namespace_of_the_node(pod: Pod, options: tuple[str, ...]) -> None:
+    one = seen(pod.run(*REPORT, options=options))
+    assert (one.report.view.origin, one.report.verdict, one.counted) == (Origin.POD, Verdict.HEALTHY, {})
+
+
+def test_a_pod_without_the_nodes_root_judges_nothing(pod: Pod) -> None:
+    for options in ((), DEBUG):
+        one = seen(pod.run(PROGRAM, "report", "--format", "json", options=options))
+        assert (one.report.verdict, one.status, one.counted) == (Verdict.UNKNOWN, 3, {})
+        assert one.report.node.image_type is ImageType.UNKNOWN
+
+
+def test_paths_are_the_nodes_own_from_wherever_they_were_read(toolbox: Toolbox, pod: Pod) -> None:
+    for one in (in_toolbox(toolbox), in_pod(pod)):
+        told = json.loads(one.text)
+        del told["view"]
+        assert [text for text in texts(told) if any(prefix in text for prefix in ELSEWHERE)] == []
+
+
+@pytest.mark.parametrize("where", ["toolbox", "pod"])
+def test_the_answer_is_the_one_given_on_the_node(where: str, cos: Node, toolbox: Toolbox, pod: Pod) -> None:
+    here = cos.report()
+    there = in_toolbox(toolbox) if where == "toolbox" else in_pod(pod)
+    explained = blind(there) - blind(here)
+    assert explained <= {"hostname"}
+    allowed = {f"facts.{what}" for what in explained} | {path for what in explained for path in OF_FACTS[what]}
+    unexplained = [
+        difference
+        for difference in differences(plain(here), plain(there), "")
+        if not any(f"{difference}.".startswith((f"{path}.", f"{path}:")) for path in allowed)
+    ]
+    assert unexplained == []
+
+
+def blind(one: Seen) -> set[str]:
+    return {spot.what for spot in one.report.view.blind_spots}
+
+
+def plain(one: Seen) -> dict[str, Json]:
+    """Give what a report says of the node, but for the run, and for what the reader's own container mounts in it."""
+    told: dict[str, Json] = json.loads(one.text)
+    for key in OF_THE_RUN:
+        del told[key]
+    facts = told["facts"]
+    assert isinstance(facts, dict)
+    mounts = facts["mounts"]
+    assert isinstance(mounts, dict)
+    value = mounts["value"]
+    assert isinstance(value, dict)
+    table = value["mounts"]
+    assert isinstance(table, list)
+    rows = [row for row in table if isinstance(row, dict) and not str(row["target"]).startswith("/run/")]
+    for row in rows:
+        if str(row["fstype"]).startswith("cgroup"):  # their root is told as the reader's cgroup namespace has it
+            del row["root"], row["evidence"]
+    value["mounts"] = [*rows]
+    return told
+
+
+def differences(one: Json, other: Json, path: str) -> Iterator[str]:
+    """Name every key whose values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            inner = f"{path}.{key}" if path else key
+            if (key in one) != (key in other):
+                yield f"{inner}: {'here' if key in one else 'there'} only"
+            else:
+                yield from differences(one[key], other[key], inner)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(left, right, f"{path}.{index}")
+    elif one != other:
+        yield f"{path}: {str(one)[:200]} is not {str(other)[:200]}"
+
+
+def texts(value: Json) -> Iterator[str]:
+    """Give every text in a value."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    elif isinstance(value, str):
+        yield value
