@@ -23,10 +23,12 @@ class Lab:
         self.workshop = workshop
         self._onedir = onedir
         self._nodes: list[Node] = []
+        self._booted = 0
 
     def boot(self, image: str) -> Node:
         """Boot a node of an image, `cos` or `ubuntu`."""
-        node = Node(image, self.workshop, f"{image}{len(self._nodes)}", self._onedir)
+        self._booted += 1
+        node = Node(image, self.workshop, f"{image}{self._booted}", self._onedir)
         self._nodes.append(node)
         return node
 

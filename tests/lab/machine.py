@@ -121,6 +121,12 @@ def unmount_below(folder: Path) -> None:
             call("umount", "--lazy", target, check=False)
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder, unless something is still mounted in it."""
+    if folder.exists() and not _mounted(folder):
+        shutil.rmtree(folder)
+
+
 def _mounted(folder: Path) -> list[str]:
     with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="surrogateescape") as table:
         targets = [line.split()[4] for line in table]
@@ -162,5 +168,4 @@ def _clear(folder: Path) -> None:
         for name in names:
             Cgroup(name).end()
         unmount_below(folder)
-        if not _mounted(folder):
-            shutil.rmtree(folder)
+        remove(folder)

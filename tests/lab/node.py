@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from tests.lab.roots import PROGRAM, Roots
 from tests.lab.seen import Seen, seen
 
 BOOT_S: Final = 90
+_PATIENCE_S: Final = 15
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
@@ -25,16 +27,21 @@ class Node:
         self.program = PROGRAM[image]
         self.profile = f"{self.program}/lab_{image}.toml"
         self._cgroup = workshop.cgroup(name)
+        self._machine = f"{workshop.folder.name}-{name}"
         self._console = workshop.folder / f"{name}.console"
         self._nspawn = self._start()
-        self.pid = self._find_pid1()
-        self._wait_until_running()
+        try:
+            self.pid = self._find_pid1()
+            self._wait_until_running()
+        except BaseException:
+            self.stop()
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         state = self.roots.state
         command = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--directory={self.roots.root}",
-            f"--machine={self.name}", "--capability=all", "--system-call-filter=@keyring bpf", "--private-network",
+            f"--machine={self._machine}", "--capability=all", "--system-call-filter=@keyring bpf", "--private-network",
             "--resolv-conf=off", "--timezone=off", "--console=pipe", "--link-journal=no",
             *((f"--bind={state}:/mnt/stateful_partition", "--read-only") if state else ()),
         ]  # fmt: skip
@@ -111,11 +118,13 @@ class Node:
         return Path(f"/proc/{self.pid}/root{inside}")
 
     def stop(self) -> None:
-        """End it at once; the workshop takes its mounts down."""
-        if self._nspawn.poll() is None:
-            os.kill(self._nspawn.pid, signal.SIGKILL)
+        """End it at once, and take down what it stood on."""
+        with suppress(LabError, ProcessLookupError, subprocess.TimeoutExpired):
+            os.kill(self._find_pid1(), signal.SIGKILL)  # systemd-nspawn then clears what it made
+            self._nspawn.wait(_PATIENCE_S)
         self._cgroup.end()
-        self._nspawn.wait(30)
+        self._nspawn.wait(_PATIENCE_S)
+        self.roots.close()
 
 
 def _namespaced(pid: int) -> int:

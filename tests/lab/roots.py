@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.lab.machine import LabError, call, mount, unmount_below
+from tests.lab.machine import LabError, call, mount, remove, unmount_below
 
 SUITE: Final = "bookworm"  # its systemd still boots with cgroup version 1
 PACKAGES: Final = (
@@ -90,6 +90,11 @@ class Roots:
         held = self.root if self.state is None else self.state
         call("cp", "-a", onedir, held / PROGRAM[image][1:])
 
+    def close(self) -> None:
+        """Take it all down."""
+        unmount_below(self.folder)
+        remove(self.folder)
+
     def _dress(self) -> None:
         for tree in ("all", self.image):
             call("cp", "-a", "--no-preserve=ownership", f"{IMAGES / tree}/.", self.root)
@@ -117,6 +122,7 @@ class Roots:
         for name in ("mnt/stateful_partition", "mnt/disks", "media/root"):
             (self.root / name).mkdir(parents=True)
         (self.root / "etc/machine-id").write_text("")
-        call("umount", self.root)
-        mount(self.disk, self.root, "-t", "ext2", "-o", "loop,ro")
+        call(
+            "mount", "-o", "remount,ro", self.root
+        )  # its device stays writable, as that of a root broken open would be
         return state
