@@ -1,7 +1,7 @@
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup report test bench onedir dist lock clean setup-dev
+.PHONY: help setup report test lab bench onedir dist lock clean setup-dev
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ report: setup  ## print this machine's report; fails only when there is none
 
 test: setup-dev  ## every test, lint, format, type and layer check
 	@.venv/bin/python -m pytest
+
+lab: setup-dev  ## the tests on whole nodes alone: booted here, as root, and broken
+	@.venv/bin/python -m pytest tests/lab
 
 bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
