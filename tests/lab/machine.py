@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
+_PROPAGATED: Final = Path("/run/systemd/nspawn/propagate")  # where a killed systemd-nspawn leaves a folder
 TOOLS: Final = (
     "systemd-nspawn", "debootstrap", "mke2fs", "mount", "umount", "nsenter", "chroot", "cc", "ssh", "ssh-keygen",
 )  # fmt: skip
@@ -167,5 +168,7 @@ def _clear(folder: Path) -> None:
         names = {path.name for hierarchy in _hierarchies() for path in hierarchy.glob(f"{folder.name}-*")}
         for name in names:
             Cgroup(name).end()
+        for left in _PROPAGATED.glob(f"{folder.name}-*"):
+            left.rmdir()
         unmount_below(folder)
         remove(folder)
