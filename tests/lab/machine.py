@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -143,7 +144,7 @@ class Workshop:
             fcntl.flock(turn, fcntl.LOCK_EX)
             for left in parent.glob("lab-*"):
                 _clear(left)
-            self.folder = parent / f"lab-{os.getpid()}"
+            self.folder = parent / f"lab-{secrets.token_hex(4)}"
             self.folder.mkdir()
             self._lock = (self.folder / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
