@@ -5,26 +5,28 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import msgspec
-
-from nodediag.model.logs import LogFinding, LogResult
-from nodediag.model.outcome import Severity
+from nodediag.model.evidence import JournalEvidence
+from nodediag.model.logs import LogFinding
+from nodediag.model.outcome import Outcome, Problem, Severity, Verdict
 from tests.lab.machine import LabError
 from tests.lab.node import Node
+from tests.lab.seen import Seen
 
 PATIENCE_S: Final = 60
-STORM: Final = "while :; do echo 'E1121 21:00:00.000000 1 kubelet.go:1] storm of lines'; done | systemd-cat -t storm"
+# started by the kubelet's unit, so that it writes as the kubelet
+STORM: Final = """\
+[Service]
+LogRateLimitIntervalSec={limit}
+ExecStartPost=/bin/sh -c 'while :; do echo "E1121 21:00:00.000000 1 kubelet.go:1] storm of lines"; done &'
+"""
 
 
-def judged(node: Node) -> tuple[LogResult, int]:
-    """Have the node's journal judged on the node."""
-    done = node.nodediag("logs", "--format", "json")
-    assert done.stderr == ""
-    return msgspec.json.decode(done.stdout, type=LogResult), done.returncode
+def signature(one: Seen, identity: str) -> LogFinding:
+    return next(finding for finding in one.report.logs.signatures if finding.id == identity)
 
 
-def found(result: LogResult, identity: str) -> LogFinding:
-    return next(finding for finding in result.signatures if finding.id == identity)
+def quoted(problem: Problem) -> str:
+    return "\n".join(evidence.text for evidence in problem.evidence if isinstance(evidence, JournalEvidence))
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -56,14 +58,15 @@ def test_a_runtime_that_is_killed_again_and_again_is_found(sick: Node) -> None:
         pid = state(sick, "containerd", "MainPID")
         sick.run("kill", "-KILL", pid)
         wait_until(partial(restarted, sick, "containerd", pid), "containerd is back")
-    result, status = judged(sick)
-    finding = found(result, "systemd.node-unit-failed")
-    assert (finding.severity, status) == (Severity.CRITICAL, 1)
+    one = sick.report()
+    finding = signature(one, "systemd.node-unit-failed")
+    assert finding.severity is Severity.CRITICAL
     assert finding.count >= 6
     assert "unit=containerd.service" in finding.subjects
     assert "containerd.service: Main process exited, code=killed, status=9/KILL" in finding.samples[0].text
-    loop = found(result, "systemd.node-unit-restart-loop")
-    assert "restart counter is at" in loop.samples[0].text
+    loop = one.counted["logs.critical systemd.node-unit-restart-loop"]
+    assert "containerd.service: Scheduled restart job, restart counter is at" in quoted(loop)
+    assert (one.report.verdict, one.status) == (Verdict.UNHEALTHY, 1)
 
 
 def test_a_unit_at_its_start_limit_is_found(sick: Node) -> None:
@@ -71,33 +74,46 @@ def test_a_unit_at_its_start_limit_is_found(sick: Node) -> None:
     sick.run("chmod", "-x", "/home/kubernetes/bin/kubelet")
     sick.run("systemctl", "kill", "--signal=KILL", "kubelet")
     wait_until(lambda: state(sick, "kubelet", "ActiveState") == "failed", "systemd gives up")
-    result, status = judged(sick)
-    finding = found(result, "systemd.node-unit-start-limit")
-    assert (finding.severity, finding.active, status) == (Severity.CRITICAL, True, 1)
-    assert finding.subjects == ("unit=kubelet.service",)
-    assert "kubelet.running kubelet" in sick.report().counted
+    one = sick.report()
+    limit = one.counted["logs.critical systemd.node-unit-start-limit"]
+    assert "kubelet.service: Start request repeated too quickly." in quoted(limit)
+    assert "kubelet.running kubelet" in one.counted
+    assert (one.report.verdict, one.status) == (Verdict.UNHEALTHY, 1)
 
 
 def test_a_truncated_journal_file_costs_its_entries_and_no_more(sick: Node) -> None:
-    sick.run(
-        "sh", "-ec", "logger -t kubelet before; journalctl --rotate; logger -t kubelet after; journalctl --flush --sync"
-    )
+    sick.run("sh", "-ec", "journalctl --rotate; systemctl restart kubelet; journalctl --sync")
     folder = f"/var/log/journal/{sick.run('cat', '/etc/machine-id').stdout.strip()}"
     archived = [name for name in sick.run("ls", folder).stdout.split() if name.startswith("system@")]
     assert archived
     half = int(sick.run("stat", "-c", "%s", f"{folder}/{archived[0]}").stdout) // 2
     sick.run("truncate", "-s", str(half), f"{folder}/{archived[0]}")
-    result, _ = judged(sick)
-    assert result.entries > 0
-    assert result.reader
-    assert [spot for spot in result.losses if archived[0] in f"{spot.what} {spot.reason.detail}"]
+    one = sick.report()
+    assert one.report.logs.entries > 0
+    damaged = [problem for name, problem in one.counted.items() if name.startswith("logs.complete")]
+    assert [problem for problem in damaged if archived[0] in f"{problem.subject.name} {problem.message}"]
+    assert one.check("logs.readable").outcome is Outcome.PASSED
+    assert one.stderr == ""
 
 
 def test_a_journal_that_is_written_to_as_fast_as_can_be_is_read_to_an_end(sick: Node) -> None:
-    sick.run("systemd-run", "--quiet", "--unit=storm", "sh", "-c", STORM)
-    wait_until(lambda: "storm of lines" in sick.run("journalctl", "-n", "5", "-t", "storm").stdout, "the storm")
-    start = time.monotonic()
-    result, _ = judged(sick)
-    assert time.monotonic() - start < PATIENCE_S
-    assert result.entries > 0
-    assert sick.report().report.node.machine_id == sick.run("cat", "/etc/machine-id").stdout.strip()
+    storm(sick, limit="0")
+    one = sick.report()
+    assert one.report.logs.units["kubelet.service"].entries > 1000
+    assert {shape.shape for shape in one.report.logs.shapes if "storm" in shape.shape}
+    assert (one.check("logs.readable").outcome, one.stderr) == (Outcome.PASSED, "")
+
+
+def test_what_journald_drops_of_a_storm_is_told(sick: Node) -> None:
+    storm(sick, limit="1s")
+    wait_until(lambda: "Suppressed" in sick.run("journalctl", "-b", "-u", "systemd-journald").stdout, "lines dropped")
+    one = sick.report()
+    lost = [problem for name, problem in one.counted.items() if name.startswith("logs.complete")]
+    assert [problem for problem in lost if "kubelet.service" in f"{problem.subject.name} {problem.message}"]
+
+
+def storm(node: Node, limit: str) -> None:
+    """Have the kubelet's unit write as fast as it can."""
+    drop_in(node, "kubelet", STORM.format(limit=limit))
+    node.run("systemctl", "restart", "kubelet")
+    wait_until(lambda: "storm of lines" in node.run("journalctl", "-n", "5", "-u", "kubelet").stdout, "the storm")
