@@ -5,7 +5,7 @@ import subprocess
 import msgspec
 
 from nodediag.facts.snapshot import Facts
-from nodediag.model.outcome import CheckResult, Problem
+from nodediag.model.outcome import CheckResult, Outcome, Problem
 from nodediag.model.report import Report
 
 
@@ -26,6 +26,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         """The problems that count, by check and subject."""
         problems = ((check, problem) for check in self.report.checks for problem in check.problems if problem.counts)
         return {f"{check.id} {problem.subject.name}": problem for check, problem in problems}
+
+    @property
+    def unseen(self) -> dict[str, str]:
+        """The checks that could not look, or broke, and why."""
+        ended = {Outcome.UNKNOWN, Outcome.BROKEN}
+        return {
+            check.id: check.reason.detail for check in self.report.checks if check.outcome in ended and check.reason
+        }
 
     @property
     def waived(self) -> set[str]:

@@ -1,10 +1,9 @@
 """From a toolbox and from a pod: the node is found there by itself, and the answer is the one given on the node."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 
@@ -13,20 +12,13 @@ from nodediag.model.outcome import Verdict
 from nodediag.model.report import Origin
 from tests.lab.node import Node
 from tests.lab.pod import DEBUG, HOST, Pod, manifest
+from tests.lab.same import Json, blind, unexplained
 from tests.lab.seen import Seen, seen
 from tests.lab.toolbox import Toolbox
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 KUBERNETES: Final = Path(__file__).parents[2] / "packaging/kubernetes"
 PROGRAM: Final = "/opt/nodediag/nodediag"
 REPORT: Final = (PROGRAM, "report", "--format", "json", "--profile", "/opt/nodediag/lab_cos.toml")
-OF_THE_RUN: Final = {"observed_at", "generated_at", "view", "duration_ms"}
-# what else stays open where a fact was not seen
-OF_FACTS: Final = {"hostname": ("node.hostname", "node.name", "node.evidence.hostname")}
-EXPECTED: Final = (
-    re.compile(r"online, \d+ entries|^logs\.files\."),  # the header of the journal file that is written to
-    re.compile(r": /etc/os-release is not /usr/lib/os-release$"),  # a link, which a pod is given as what it leads to
-)
 ACCESS: Final = {"plain": HOST, "debug": (*DEBUG, *HOST), "privileged": ("--privileged", *DEBUG, *HOST)}
 ELSEWHERE: Final = ("/media/root/", "/host/etc", "/host/proc", "/host/var")
 
@@ -44,20 +36,23 @@ def test_the_toolbox_sees_the_node_and_not_itself(toolbox: Toolbox) -> None:
     one = in_toolbox(toolbox)
     assert (one.report.view.origin, one.report.view.root) == (Origin.TOOLBOX, "/media/root")
     assert one.report.node.image_type is ImageType.COS_CONTAINERD
-    assert (one.report.verdict, one.status, one.counted) == (Verdict.HEALTHY, 0, {})
+    assert (one.unseen, one.counted) == ({}, {})
+    assert (one.report.verdict, one.status) == (Verdict.HEALTHY, 0)
 
 
 def test_a_pod_sees_the_node_and_not_itself(pod: Pod) -> None:
     one = in_pod(pod)
     assert (one.report.view.origin, one.report.view.root) == (Origin.POD, "/host")
     assert one.report.node.image_type is ImageType.COS_CONTAINERD
-    assert (one.report.verdict, one.status, one.counted, one.stderr) == (Verdict.HEALTHY, 0, {}, "")
+    assert (one.unseen, one.counted) == ({}, {})
+    assert (one.report.verdict, one.status, one.stderr) == (Verdict.HEALTHY, 0, "")
 
 
 @pytest.mark.parametrize("options", ACCESS.values(), ids=ACCESS)
 def test_a_pod_needs_no_privilege_and_no_namespace_of_the_node(pod: Pod, options: tuple[str, ...]) -> None:
     one = seen(pod.run(*REPORT, options=options))
-    assert (one.report.view.origin, one.report.verdict, one.counted) == (Origin.POD, Verdict.HEALTHY, {})
+    assert (one.unseen, one.counted) == ({}, {})
+    assert (one.report.view.origin, one.report.verdict) == (Origin.POD, Verdict.HEALTHY)
 
 
 def test_a_pod_without_the_nodes_root_judges_nothing(pod: Pod) -> None:
@@ -101,59 +96,6 @@ def test_the_answer_from_the_daemonset_is_the_one_given_on_the_node(cos: Node, p
 def until_now(node: Node) -> tuple[str, ...]:
     """Give a window that ends now, since a journal goes on while it is looked at."""
     return "--since", "2026-01-01", "--until", node.run("date", "--utc", "+%F %T").stdout.strip()
-
-
-def unexplained(here: Seen, there: Seen) -> list[str]:
-    """Name what differs in two reports, but for what the second says it could not see."""
-    explained = blind(there) - blind(here)
-    allowed = {f"facts.{what}" for what in explained} | {path for what in explained for path in OF_FACTS.get(what, ())}
-    return [
-        difference
-        for difference in differences(plain(here), plain(there), "")
-        if not any(f"{difference}.".startswith((f"{path}.", f"{path}:")) for path in allowed)
-        and not any(pattern.search(difference) for pattern in EXPECTED)
-    ]
-
-
-def blind(one: Seen) -> set[str]:
-    return {spot.what for spot in one.report.view.blind_spots}
-
-
-def plain(one: Seen) -> dict[str, Json]:
-    """Give what a report says of the node, but for the run, and for what the reader's own container mounts in it."""
-    told: dict[str, Json] = json.loads(one.text)
-    for key in OF_THE_RUN:
-        del told[key]
-    facts = told["facts"]
-    assert isinstance(facts, dict)
-    mounts = facts["mounts"]
-    assert isinstance(mounts, dict)
-    value = mounts["value"]
-    assert isinstance(value, dict)
-    table = value["mounts"]
-    assert isinstance(table, list)
-    rows = [row for row in table if isinstance(row, dict) and not str(row["target"]).startswith("/run/")]
-    for row in rows:
-        if str(row["fstype"]).startswith("cgroup"):  # their root is told as the reader's cgroup namespace has it
-            del row["root"], row["evidence"]
-    value["mounts"] = [*rows]
-    return told
-
-
-def differences(one: Json, other: Json, path: str) -> Iterator[str]:
-    """Name every key whose values differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted({*one, *other}):
-            inner = f"{path}.{key}" if path else key
-            if (key in one) != (key in other):
-                yield f"{inner}: {'here' if key in one else 'there'} only"
-            else:
-                yield from differences(one[key], other[key], inner)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for index, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from differences(left, right, f"{path}.{index}")
-    elif one != other:
-        yield f"{path}: {str(one)[:200]} is not {str(other)[:200]}"
 
 
 def texts(value: Json) -> Iterator[str]:
