@@ -16,9 +16,8 @@ from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
-    from tests.conftest import MakeHost, MakeLines
-
     from nodediag.host.ask import Ask
+    from tests.conftest import MakeHost, MakeLines
 
 STAT = "entries  clashres found\n000003e8  00000000 00000000\n000003e8  00000000 00000000\n"
 SYSCTLS: dict[str, str] = {pids.THREADS_PATH: "63389\n", pids.PID_PATH: "4194304\n"}

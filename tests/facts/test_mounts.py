@@ -143,6 +143,8 @@ def test_an_empty_table_is_refused(text: str) -> None:
         pytest.param(made(options="ro"), False, id="a read-only bind of a writable file system"),
         pytest.param(made(super_options="ro"), False, id="a writable bind of a read-only file system"),
         pytest.param(made(super_options="rw,errors=remount-ro"), True, id="ro inside a word"),
+        pytest.param(made(super_options="rw,commit=30,emergency_ro"), False, id="ext4 of Linux 6.15 after an error"),
+        pytest.param(made(super_options="rw,shutdown"), False, id="ext4 of Linux 6.15 that was shut down"),
         pytest.param(made(fstype="overlay", super_options="rw,lowerdir=/a:/b"), False, id="overlay without upper"),
         pytest.param(made(fstype="overlay", super_options="rw,lowerdir=/a,upperdir=/u"), True, id="overlay"),
         pytest.param(made(fstype="overlay", options="ro", super_options="rw,upperdir=/u"), False, id="ro overlay"),

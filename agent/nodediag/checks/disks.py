@@ -100,7 +100,7 @@ def writable(facts: Facts, profile: Profile) -> Iterator[Problem]:
 
 
 def _has_turned(profile: Profile, mount: Mount) -> bool:
-    if "ro" not in mount.super_options or "ro" in mount.options:
+    if mount.super_writable or "ro" in mount.options:
         return False
     rule = profile.paths.get(mount.target)
     return rule is None or rule.writable is not False

@@ -255,7 +255,7 @@ def _has_failed(profile: Profile, rule: PathRule, mount: Mount) -> bool:
     """Tell a disk's file system that is read-only as a whole, not only where it is mounted: the kernel does that."""
     beneath = profile.paths.get(mount.target)
     meant = beneath is not None and beneath.writable is False
-    return rule.writable is True and "ro" in mount.super_options and mount.backing is Backing.DISK and not meant
+    return rule.writable is True and not mount.super_writable and mount.backing is Backing.DISK and not meant
 
 
 def _added(profile: Profile, path: str, rule: PathRule, mount: Mount, opened: list[_Aspect]) -> Problem:

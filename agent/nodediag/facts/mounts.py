@@ -30,6 +30,7 @@ _LINE: Final = re.compile(
 _ESCAPE: Final = re.compile(r"\\([0-3][0-7]{2})")
 _MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs"})
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "glusterfs", "lustre", "virtiofs"})
+_TAKES_NO_WRITES: Final = frozenset({"ro", "emergency_ro", "shutdown"})  # ext4 since Linux 6.15: `rw,emergency_ro`
 _KERNEL: Final = frozenset({
     "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "fusectl",
     "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
@@ -67,7 +68,12 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether it can be written: mount and superblock are not read-only, an overlay has an upper layer."""
         if self.fstype == "overlay" and not self.layer("upperdir") and self.super_options:
             return False
-        return "ro" not in self.options and "ro" not in self.super_options
+        return "ro" not in self.options and self.super_writable
+
+    @property
+    def super_writable(self) -> bool:
+        """Whether the file system as a whole takes writes, however it is mounted."""
+        return _TAKES_NO_WRITES.isdisjoint(self.super_options)
 
     @property
     def executable(self) -> bool:
