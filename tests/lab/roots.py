@@ -110,7 +110,7 @@ class Roots:
         """Move what COS keeps on its stateful partition there, and seal the root."""
         state = self.folder / "state"
         disk = self.folder / "state.img"
-        call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", disk, f"{_STATE_MIB}M")
+        call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", "-e", "remount-ro", disk, f"{_STATE_MIB}M")
         mount(disk, state, "-o", "loop,nosuid,nodev,noexec,commit=30")
         for name in ("var", "home"):
             call("cp", "-a", self.root / name, state)

@@ -1,0 +1,39 @@
+"""The disk that holds the kubelet, the images and the logs, full or gone read-only."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nodediag.model.evidence import FileEvidence, StatvfsEvidence
+from nodediag.model.outcome import Severity, Verdict
+from tests.lab.node import Node
+
+FULL: Final = {
+    "bytes": ("fallocate -l $(df --output=avail -B1 /var | tail -1) /var/full", "disks.space"),
+    "inodes": ("mkdir /var/many; cd /var/many; seq 1 70000 | xargs -n 5000 touch || true", "disks.inodes"),
+}
+
+
+@pytest.mark.parametrize(("does", "check"), FULL.values(), ids=FULL)
+def test_a_full_disk_is_found(does: str, check: str, sick: Node) -> None:
+    sick.run("sh", "-c", does)
+    one = sick.report()
+    problem = one.counted[f"{check} /var"]
+    assert problem.severity is Severity.CRITICAL
+    kinds = {type(evidence) for evidence in problem.evidence}
+    assert kinds == {StatvfsEvidence, FileEvidence}
+    assert "evictionHard in /home/kubernetes/kubelet-config.yaml" in problem.message
+    assert (one.report.verdict, one.status) == (Verdict.UNHEALTHY, 1)
+
+
+def test_a_disk_that_the_kernel_turned_read_only_is_found(sick: Node) -> None:
+    device = sick.run("findmnt", "--noheadings", "--output", "SOURCE", "/mnt/stateful_partition").stdout.strip()
+    Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error").write_text("1")
+    assert sick.run("touch", "/var/x", check=False).returncode != 0
+    one = sick.report()
+    turned = one.counted["disks.writable /var"]
+    assert turned.severity is Severity.CRITICAL
+    assert {"ro", "emergency_ro"} & set(turned.observed.split(","))  # kernels before Linux 6.15, and from it on
+    assert {"mounts.writable /var", "mounts.writable /var/lib/kubelet"} <= one.counted.keys()
+    assert (one.report.verdict, one.status) == (Verdict.UNHEALTHY, 1)
