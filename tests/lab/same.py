@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from nodediag.model.outcome import Outcome
+from nodediag.model.reason import Code
 from tests.lab.seen import Seen
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -43,10 +44,14 @@ def blind(one: Seen) -> set[str]:
 
 
 def _open_for_want_of_sight(one: Seen) -> set[int]:
-    """Give the places of the checks that are unknown for the very reason that a blind spot has."""
+    """Give the places of the checks that are open because of where the reader is, which their reasons must say."""
     reasons = {spot.reason for spot in one.report.view.blind_spots}
-    checks = enumerate(one.report.checks)
-    return {number for number, check in checks if check.outcome is Outcome.UNKNOWN and check.reason in reasons}
+    return {
+        number
+        for number, check in enumerate(one.report.checks)
+        if check.outcome is Outcome.UNKNOWN and check.reason
+        if check.reason in reasons or check.reason.code in {Code.OTHER_NAMESPACE, Code.NOT_CAPTURED}
+    }
 
 
 def _plain(one: Seen) -> dict[str, Json]:
