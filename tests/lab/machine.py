@@ -47,20 +47,13 @@ def lacking() -> str:
         return f"needs the programs {', '.join(missing)}"
     if not Path("/dev/loop-control").exists():
         return "needs loop devices"
-    if not _hierarchies():
-        return f"needs cgroups at {CGROUPS}"
+    if (CGROUPS / "cgroup.controllers").exists() or not _hierarchies():
+        return f"needs cgroup version 1 at {CGROUPS}: the images that its nodes stand for start with it"
     made = call("unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "lab", "/mnt", check=False)
     return f"root may not make mounts and namespaces here: {made.stderr.strip()}" if made.returncode else ""
 
 
-def unified() -> bool:
-    """Tell a machine with cgroup version 2 alone."""
-    return (CGROUPS / "cgroup.controllers").exists()
-
-
 def _hierarchies() -> list[Path]:
-    if unified():
-        return [CGROUPS]
     return sorted(path for path in CGROUPS.glob("*") if path.is_dir() and not path.is_symlink() and path.is_mount())
 
 
