@@ -1,9 +1,5 @@
 """The only fixtures: a host made of texts, lines of a file, facts of such a host, and a file system that hangs."""
 
-import ctypes
-import os
-import signal
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,10 +35,8 @@ from nodediag.host.ask import (
 from nodediag.host.host import Host, Line, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
+from tests.hung import HungMount
 
-_INIT = 26
-_MNT_DETACH = 2
-_NOSUID_NODEV = 2 | 4
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Files = dict[str, str | bytes | Failure]
 
@@ -153,48 +147,6 @@ def facts() -> MakeFacts:
 def now() -> datetime:
     """A fixed time."""
     return NOW
-
-
-class HungMount:
-    """A mounted file system whose server takes every question and answers none but the greeting.
-
-    FUSE, served by hand, see Linux' include/uapi/linux/fuse.h.
-    """
-
-    def __init__(self, target: Path) -> None:
-        self._target = os.fsencode(target)
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
-        if self._libc.mount(b"none", self._target, b"fuse.nodediag-hung-test", _NOSUID_NODEV, options) != 0:
-            code = ctypes.get_errno()
-            os.close(device)
-            pytest.skip(f"FUSE cannot be mounted here: {os.strerror(code)}")
-        self._server = os.fork()
-        if self._server == 0:
-            _serve(device)
-        os.close(device)
-
-    def abort(self) -> None:
-        """End the server; the kernel then answers every waiting question with an error."""
-        if self._server:
-            os.kill(self._server, signal.SIGKILL)
-            os.waitpid(self._server, 0)
-            self._server = 0
-            self._libc.umount2(self._target, _MNT_DETACH)
-
-
-def _serve(device: int) -> None:
-    """Answer INIT: in: len, opcode, unique, ...; out: len, error, unique, then fuse_init_out of version 7.31."""
-    try:
-        while True:
-            asked = os.read(device, 1 << 18)
-            _, opcode, unique = struct.unpack_from("<IIQ", asked)
-            if opcode == _INIT:
-                answer = struct.pack("<IIIIHHIIHHI28x", 7, 31, 1 << 17, 0, 12, 9, 1 << 17, 1, 0, 0, 0)
-                os.write(device, struct.pack("<IiQ", 16 + len(answer), 0, unique) + answer)
-    finally:
-        os._exit(0)
 
 
 Hang = Callable[[Path], HungMount]
