@@ -16,6 +16,12 @@ _OF_THE_RUN: Final = ("observed_at", "generated_at", "view", "duration_ms")
 _MEASURED: Final = (
     "conntrack", "disks", "file_handles", "inotify", "kubepods", "load", "memory", "pids", "pressure", "processes",
 )  # fmt: skip
+MEASURED_CHECKS: Final = (
+    "pressure.",
+    "memory.",
+    "limits.",
+    "processes.",
+)  # of this machine, not of the node alone
 # what else stays open where a fact was not seen
 _OF_FACTS: Final = {"hostname": ("node.hostname", "node.name", "node.evidence.hostname")}
 _EXPECTED: Final = (
@@ -29,7 +35,7 @@ def unexplained(here: Seen, there: Seen) -> list[str]:
     more = blind(there) - blind(here)
     allowed = {f"facts.{what}" for what in more} | {path for what in more for path in _OF_FACTS.get(what, ())}
     unseen = _open_for_want_of_sight(there)
-    allowed |= {f"checks.{number}" for number in unseen} | ({"counts.outcomes"} if unseen else set())
+    allowed |= {f"checks.{number}" for number in unseen}
     return [
         difference
         for difference in _differences(_plain(here), _plain(there), "")
@@ -48,7 +54,7 @@ def _open_for_want_of_sight(one: Seen) -> set[int]:
     reasons = {spot.reason for spot in one.report.view.blind_spots}
     return {
         number
-        for number, check in enumerate(one.report.checks)
+        for number, check in enumerate(check for check in one.report.checks if not check.id.startswith(MEASURED_CHECKS))
         if check.outcome is Outcome.UNKNOWN and check.reason
         if check.reason in reasons or check.reason.code in {Code.OTHER_NAMESPACE, Code.NOT_CAPTURED}
     }
@@ -59,6 +65,10 @@ def _plain(one: Seen) -> dict[str, Json]:
     told: dict[str, Json] = json.loads(one.text)
     for key in _OF_THE_RUN:
         del told[key]
+    checks = told["checks"]
+    assert isinstance(checks, list)
+    told["checks"] = [check for check in checks if not str(_table(check)["id"]).startswith(MEASURED_CHECKS)]
+    del told["counts"]
     facts = _table(told["facts"])
     for name in facts.keys() & set(_MEASURED):
         facts[name] = _table(facts[name])["state"]
