@@ -10,6 +10,7 @@ from nodediag.errors import NodediagError, ProfileError
 from nodediag.logs.levels import MARKS, level
 from nodediag.logs.numbers import widened
 from nodediag.logs.sources import sources
+from nodediag.model.outcome import Severity
 from nodediag.signatures.signature import Signature
 
 _MAX_MEM: Final = 64 << 20
@@ -116,6 +117,7 @@ class Matcher:
                 found[owner.id] = (max(len(pattern) for pattern in owner.patterns), owner)
         covered = {other for _, owner in found.values() for other in owner.over}
         kept = [entry for identity, entry in found.items() if identity not in covered]
+        kept = [entry for entry in kept if not any(_says_more(other, entry[1]) for _, other in kept)]
         kept.sort(key=lambda entry: (-entry[0], self._order[entry[1].id]))
         return tuple(owner for _, owner in kept)
 
@@ -168,6 +170,11 @@ def _applies(signature: Signature, unit: str, said: str) -> bool:
     if signature.units and unit and not sources(unit) & set(signature.units):
         return False
     return not signature.levels or said in signature.levels
+
+
+def _says_more(one: Signature, other: Signature) -> bool:
+    """Tell whether one makes a vaguer other needless; what is only info takes no fault's place."""
+    return one.vague < other.vague and (one.severity is not Severity.INFO or other.severity is Severity.INFO)
 
 
 def _within_a_line(pattern: str) -> str:

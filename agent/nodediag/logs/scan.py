@@ -35,13 +35,14 @@ _MOST_KNOWN_BYTES: Final = 2048
 _WARNING: Final = 4
 _NAMED: Final = frozenset({"fatal", "error"})
 _PLANNED_STOP: Final = "context-planned-stop"
+_WHAT_FAILED: Final = 1  # how vague a signature may be, so that an error it names is no longer one without a name
 _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 
 
 class _Meaning:
     """What a message comes to: its level, what it is an occurrence of, of which reports it is part, what is over."""
 
-    __slots__ = ("clears", "common", "hit", "parts", "plain", "said", "shape", "stops", "tallies")
+    __slots__ = ("clears", "common", "hit", "known", "parts", "plain", "said", "shape", "stops", "tallies")
 
     def __init__(self, said: str, tallies: list[Tally], clears: tuple[tuple[str, str], ...], *, hit: bool) -> None:
         self.said = said
@@ -51,7 +52,8 @@ class _Meaning:
         self.parts: list[Signature] = []
         self.common = False  # whether all that differ from it in numbers and ids only mean the same
         self.stops = any(tally.signature.condition == _PLANNED_STOP for tally in tallies)
-        self.plain = bool(tallies) and not clears and not self.stops
+        self.known = any(tally.signature.vague <= _WHAT_FAILED for tally in tallies)
+        self.plain = self.known and not clears and not self.stops
         self.shape: tuple[str, str] | None = None  # of an error without a name, once it was worked out
 
     @property
@@ -186,9 +188,9 @@ class Scan:
         if one.plain and meaning.plain:
             return meaning.hit
         self._note(one.name, entry, meaning)
-        if one.blocks is not None and one.blocks.takes(entry, meaning.parts, known=bool(meaning.tallies)):
+        if one.blocks is not None and one.blocks.takes(entry, meaning.parts, known=meaning.known):
             return True
-        if not meaning.tallies and meaning.said in _NAMED:
+        if not meaning.known and meaning.said in _NAMED:
             self._unnamed(one.name, entry, meaning)
         return meaning.hit
 
