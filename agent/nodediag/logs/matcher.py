@@ -167,7 +167,8 @@ def _numbered(signatures: tuple[Signature, ...]) -> set[str]:
 
 
 def _applies(signature: Signature, unit: str, said: str) -> bool:
-    if signature.units and unit and not sources(unit) & set(signature.units):
+    known = unit or signature.vague > 1  # what tells only whose error it is must know who wrote it
+    if signature.units and known and not sources(unit) & set(signature.units):
         return False
     return not signature.levels or said in signature.levels
 

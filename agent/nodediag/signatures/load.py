@@ -14,7 +14,7 @@ _ID: Final = re.compile(r"[a-z]+(\.[a-z0-9-]+)+")
 _SPAN: Final = re.compile(r"\d+[smhd]")
 _COUNTED: Final = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _MOST_COUNT: Final = 10
-_LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
+_LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug", "unknown"})
 _LEAST_SAMPLES: Final = 2
 _BLOCKS: Final = frozenset({"", "allocation", "crash", "hung", "lockup", "oom", "panic", "stall", "trace"})
 
