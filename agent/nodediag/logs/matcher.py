@@ -17,6 +17,7 @@ _MAX_MEM: Final = 64 << 20
 _SENTINEL: Final = b"\x00nodediag-sentinel\x00"
 _LINEWISE: Final = b"(?m)"  # `^` and `$` are those of a line, so that they hold among many messages too
 _NEGATED: Final = re.compile(r"(?<!\\)\[\^(?!\\n)")
+WHAT_FAILED: Final = 1  # a signature that is vaguer names an error for want of better
 _SUBJECT: Final = 256
 _MOST_NAMES: Final = 4096
 
@@ -119,7 +120,7 @@ class Matcher:
         kept = [entry for identity, entry in found.items() if identity not in covered]
         kept = [entry for entry in kept if not any(_says_more(other, entry[1]) for _, other in kept)]
         kept.sort(key=lambda entry: (-entry[0], self._order[entry[1].id]))
-        return tuple(owner for _, owner in kept)
+        return tuple(owner for _, owner in (kept[:1] if kept and kept[0][1].vague > WHAT_FAILED else kept))
 
     def cleared(self, hits: tuple[int, ...], message: bytes) -> tuple[tuple[str, str], ...]:
         """Give the ids of the signatures whose fault these hits say is over, each with the subject, empty for all."""
@@ -167,7 +168,7 @@ def _numbered(signatures: tuple[Signature, ...]) -> set[str]:
 
 
 def _applies(signature: Signature, unit: str, said: str) -> bool:
-    known = unit or signature.vague > 1  # what tells only whose error it is must know who wrote it
+    known = unit or signature.vague > WHAT_FAILED  # what tells only whose error it is must know who wrote it
     if signature.units and known and not sources(unit) & set(signature.units):
         return False
     return not signature.levels or said in signature.levels

@@ -13,7 +13,7 @@ from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.boots import abrupt_ends
 from nodediag.logs.levels import level
 from nodediag.logs.losses import losses
-from nodediag.logs.matcher import Matcher
+from nodediag.logs.matcher import WHAT_FAILED, Matcher
 from nodediag.logs.numbers import MASK
 from nodediag.logs.relations import follows
 from nodediag.logs.sample import sample
@@ -35,7 +35,6 @@ _MOST_KNOWN_BYTES: Final = 2048
 _WARNING: Final = 4
 _NAMED: Final = frozenset({"fatal", "error"})
 _PLANNED_STOP: Final = "context-planned-stop"
-_WHAT_FAILED: Final = 1  # how vague a signature may be, so that an error it names is no longer one without a name
 _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 
 
@@ -52,7 +51,7 @@ class _Meaning:
         self.parts: list[Signature] = []
         self.common = False  # whether all that differ from it in numbers and ids only mean the same
         self.stops = any(tally.signature.condition == _PLANNED_STOP for tally in tallies)
-        self.known = any(tally.signature.vague <= _WHAT_FAILED for tally in tallies)
+        self.known = any(tally.signature.vague <= WHAT_FAILED for tally in tallies)
         self.plain = self.known and not clears and not self.stops
         self.shape: tuple[str, str] | None = None  # of an error without a name, once it was worked out
 

@@ -6,10 +6,14 @@ _BY_UNIT: Final = {
     "kubelet": ("kubelet",),
     "snap.kubelet.daemon": ("kubelet",),
     "kubenswrapper": ("kubelet",),
+    "kubelet-wrapper": ("kubelet",),
+    "atomic-openshift-node": ("kubelet", "kube-proxy"),
+    "k8s-event": ("kubelet",),
     "hyperkube": ("kubelet", "kube-proxy"),
     "origin-node": ("kubelet", "kube-proxy"),
     "k3s": ("kubelet", "containerd", "kube-proxy"),
     "k3s-agent": ("kubelet", "containerd", "kube-proxy"),
+    "rke2": ("kubelet", "containerd", "kube-proxy"),
     "rke2-server": ("kubelet", "containerd", "kube-proxy"),
     "rke2-agent": ("kubelet", "containerd", "kube-proxy"),
     "microk8s.daemon-kubelite": ("kubelet", "kube-proxy"),
@@ -24,6 +28,7 @@ _BY_UNIT: Final = {
     "dockerd": ("docker",),
     "dockerd-current": ("docker",),
     "init.scope": ("systemd",),
+    "crio": ("crio",),
     "talos": ("kubelet", "containerd", "kernel"),
 }
 

@@ -36,7 +36,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     loses: bool = (
         False  # what it tells of is missing from the journal: also a loss; `unit` and `count` are whose and how much
     )
-    vague: int = 0  # 1 says what failed but not why, 2 only whose error it is; gives way to any that says more
+    vague: int = 0  # 1 says what failed but not why, 2 only what was met, 3 only whose error it is: gives way to less
     block: str = ""  # its lines are part of a report of many lines, see logs/blocks.py; `trace` is part of any
     on_cos: Severity | msgspec.UnsetType = msgspec.UNSET  # where the image gives the same words another meaning
     on_ubuntu: Severity | msgspec.UnsetType = msgspec.UNSET
