@@ -22,7 +22,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     severity: Severity
     patterns: tuple[str, ...]
     units: tuple[str, ...] = ()  # sources, see logs/sources.py; none means any
-    levels: tuple[str, ...] = ()  # only messages of these levels: fatal error warning info debug unknown; none means any
+    levels: tuple[str, ...] = ()  # of the message: fatal error warning info debug unknown; none means any
     unless: tuple[str, ...] = ()  # a message that also matches one of these does not count
     extract: tuple[str, ...] = ()  # named groups give the subjects: pod, container, image, volume, device, ...
     cleared_by: tuple[
