@@ -13,6 +13,8 @@ from nodediag.host.ask import (
     Content,
     Failure,
     List,
+    Metadata,
+    MetadataAnswer,
     Names,
     Namespace,
     NamespaceAnswer,
@@ -44,16 +46,18 @@ Files = dict[str, str | bytes | Failure]
 class TextSource:
     """A node made of texts at paths; what is not there is absent, or not captured where it stands for a folder."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each kind of answer
         self,
         files: Files,
         processes: tuple[Process, ...],
         uname: UnameAnswer | None,
         statvfs: Mapping[str, VfsStat | Failure],
+        metadata: MetadataAnswer | None,
         missing: Code,
     ) -> None:
         self._files = files
         self._statvfs = statvfs
+        self._metadata = metadata
         self._processes = processes
         self._uname = uname
         self._missing = missing
@@ -75,6 +79,8 @@ class TextSource:
                 return ProcessList(self._processes, complete=True)
             case Uname():
                 return self._uname or self._lacking(ask)
+            case Metadata():
+                return self._metadata or self._lacking(ask)
             case Namespaces():
                 return NamespaceAnswer(dict.fromkeys(Namespace, Sharing.SAME))
             case _:
@@ -98,13 +104,14 @@ class TextSource:
 class MakeHost(Protocol):
     """Makes a host of texts."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
         files: Files,
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
         statvfs: Mapping[str, VfsStat | Failure] | None = ...,
+        metadata: MetadataAnswer | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 
@@ -117,16 +124,17 @@ MakeFacts = Callable[[Host], Facts]
 def host() -> MakeHost:
     """Make a host whose files are texts at paths."""
 
-    def made(
+    def made(  # noqa: PLR0913 - one for each kind of answer
         files: Files,
         *,
         processes: tuple[Process, ...] = (),
         uname: UnameAnswer | None = None,
         statvfs: Mapping[str, VfsStat | Failure] | None = None,
+        metadata: MetadataAnswer | None = None,
         missing: Code = Code.ABSENT,
     ) -> Host:
         seen = Seen(origin=Origin.TREE, root="/node", uid=0)
-        return Host(TextSource(files, processes, uname, statvfs or {}, missing), seen)
+        return Host(TextSource(files, processes, uname, statvfs or {}, metadata, missing), seen)
 
     return made
 

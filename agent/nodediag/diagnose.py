@@ -15,9 +15,14 @@ from nodediag import __version__
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.errors import ProfileError, UsageError
+from nodediag.facts import gke_versions, inputs as inputs_
 from nodediag.facts.fact import Fact, Known, Unknown, known
+from nodediag.facts.gke_versions import GkeVersions
+from nodediag.facts.inputs import NO_INPUTS, Inputs
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.host import Host
+from nodediag.host.nowhere import REASON as NOWHERE
+from nodediag.images import version_map
 from nodediag.images.choose import choose
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
@@ -36,14 +41,17 @@ MOST_BLIND_SPOTS = 200
 T = TypeVar("T")
 
 
-def diagnose(host: Host, journal: Logs, catalogue: Catalogue, request: Request, now: datetime) -> Report[Facts]:
+def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
+    host: Host, journal: Logs, catalogue: Catalogue, request: Request, now: datetime, *, inputs: Inputs = NO_INPUTS
+) -> Report[Facts]:
     """Diagnose a node; raises UsageError and ProfileError only, whatever the node is like."""
     clock = _Clock()
-    facts = clock.time("facts", lambda: collect(host))
+    facts = clock.time("facts", lambda: collect(host, inputs))
     image = identify(facts)
     logs = clock.time("logs", lambda: _logs(journal, facts, image))
     observed_at = host.seen.observed_at or (logs.until if host.seen.origin is Origin.TREE and logs.reader else now)
-    facts = msgspec.structs.replace(facts, image=Known(image), logs=_log_fact(logs))
+    versions = _versions(inputs, facts, observed_at)
+    facts = msgspec.structs.replace(facts, image=Known(image), logs=_log_fact(logs), gke_versions=versions)
     profile = catalogue.get(request.profile) if request.profile else choose(image, catalogue)
     profile = msgspec.structs.replace(profile, judged_on=observed_at.astimezone(UTC).date())
     results = clock.time("checks", lambda: tuple(run(check, facts, profile, request) for check in CHECKS))
@@ -126,6 +134,12 @@ def _logs(journal: Logs, facts: Facts, image: Image) -> LogResult:
     return LogResult.unread(logs.since, logs.until, (BlindSpot(what="the journal", reason=view.elsewhere),))
 
 
+def _versions(inputs: Inputs, facts: Facts, at: datetime) -> Fact[GkeVersions]:
+    """Take from the map of versions what it says of this node."""
+    whole = inputs_.fact(inputs.gke_versions, gke_versions.OPTION, "a map of GKE's versions")
+    return Known(version_map.about(whole.value, facts, at)) if isinstance(whole, Known) else whole
+
+
 def _log_fact(logs: LogResult) -> Fact[LogResult]:
     return Known(logs) if logs.reader else Unknown(logs.losses[-1].reason)
 
@@ -160,6 +174,8 @@ def _blind_spots(host: Host, facts: Facts) -> tuple[BlindSpot, ...]:
     named = facts.blind_spots()
     view = known(facts.host_view)
     whole = () if view is None or view.elsewhere is None else (BlindSpot(what="the node", reason=view.elsewhere),)
+    if host.seen.origin is Origin.NONE:
+        whole = (BlindSpot(what="the node", reason=NOWHERE),)
     named = tuple(spot for spot in named if not whole or spot.reason != whole[0].reason)
     if known(facts.os_release) is not None:  # the older file says nothing more
         named = tuple(spot for spot in named if spot.what != "lsb_release")

@@ -29,10 +29,13 @@ class ReadError(NodediagError):
 
 
 class ParseError(NodediagError):
-    """A text of the node is not what its kind prescribes; `place` is a path, with a line where there is one."""
+    """A text is not what its kind prescribes; `place` is a path, with a line where there is one.
 
-    def __init__(self, place: str, text: str, wanted: str) -> None:
-        super().__init__(f"{place}: found {text[:200]!r}, wanted {wanted}")
+    Without `text` none of it is quoted, since it may hold secrets.
+    """
+
+    def __init__(self, place: str, text: str | None, wanted: str) -> None:
+        super().__init__(f"{place}: {'' if text is None else f'found {text[:200]!r}, '}wanted {wanted}")
         self.reason = Reason(code=Code.UNPARSABLE, detail=str(self))
 
 

@@ -7,20 +7,25 @@ import msgspec
 import pytest
 
 from nodediag.facts import cmdline, mounts, os_release
+from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import CgroupMode, Cgroups
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
 from nodediag.facts.file_handles import FileHandles
+from nodediag.facts.gke_versions import GkeVersions, MapEntry
 from nodediag.facts.host_view import HostView
 from nodediag.facts.inotify import Inotify
+from nodediag.facts.instance_data import InstanceData
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.kubelet_settings import Settings, Told
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
+from nodediag.facts.machine import Machine
 from nodediag.facts.memory import Memory
 from nodediag.facts.mounts import Mounts
+from nodediag.facts.node_object import NodeCondition, NodeObject
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.pids import Limit, Pids
 from nodediag.facts.pressure import Pressure, Stall
@@ -28,7 +33,14 @@ from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
 from nodediag.host.host import Line
-from nodediag.model.evidence import FileEvidence, PathEvidence, ProcessEvidence, StatvfsEvidence, UnameEvidence
+from nodediag.model.evidence import (
+    FileEvidence,
+    HttpEvidence,
+    PathEvidence,
+    ProcessEvidence,
+    StatvfsEvidence,
+    UnameEvidence,
+)
 from nodediag.model.image import Answer, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import LogFile, LogResult
 from nodediag.model.reason import Code, Reason
@@ -102,6 +114,24 @@ QUIET: Final = LogResult(
     first="2026-11-01T00:00:00Z", last="2026-11-21T00:00:00Z", state="online"),), units={}, context=(), signatures=(),
     shapes=(), losses=(),
 )  # fmt: skip
+MACHINE_ID: Final = "0123456789abcdef0123456789abcdef"
+BOOT: Final = Boot(id="3f2504e0-4f89-41d3-9a0c-0305e82c3301", at=datetime(2026, 11, 20, tzinfo=UTC))
+INSTANCE: Final = InstanceData(
+    image="projects/gke-node-images/global/images/gke-1340-gke1662000-cos-121-18867-199-28-c-pre",
+    evidence={"image": HttpEvidence(url="http://169.254.169.254/x", server="Metadata Server for VM", text="projects/")},
+)
+NODE_OBJECT: Final = NodeObject(
+    path="node.json", name="node-1", created="2026-11-01T00:00:00Z",
+    info={"kernelVersion": "6.6.97+", "kubeletVersion": "v1.34.0-gke.1662000", "machineID": MACHINE_ID},
+    conditions=(
+        NodeCondition(type="Ready", status="True", heartbeat="2026-11-21T00:00:00Z"),
+        NodeCondition(type="ReadonlyFilesystem", status="False", heartbeat="2026-11-21T00:00:00Z"),
+    ),
+)  # fmt: skip
+VERSIONS: Final = GkeVersions(
+    path="gke-to-cos.json", created=datetime(2026, 11, 14, tzinfo=UTC), age_days=7, total=1,
+    newest="1.34.0-gke.1662000", entries=(MapEntry("1.34.0-gke.1662000", "cos-121-18867-199-28"),),
+)  # fmt: skip
 WHY: Final = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs="/the/file")
 MISSING: Final = Unknown(WHY)
 
@@ -151,13 +181,18 @@ def disks() -> Usage:
 @pytest.fixture
 def healthy(table: Table) -> Healthy:
     """Make the facts of a healthy node with cos_containerd, some of them replaced."""
-    words = ("ID=cos", "VERSION_ID=121")
+    words = ("ID=cos", "VERSION_ID=121", "BUILD_ID=18867.199.28")
     release = os_release.parse(tuple(Line("/etc/os-release", number, word) for number, word in enumerate(words, 1)))
     whole = Facts(
         host_view=Known(HostView(node=Answer.YES, says="/ is ext2")),
         os_release=Known(release),
         cmdline=Known(cmdline.parse(Line(cmdline.PATH, 1, CMDLINE))),
         kernel=Known(KERNEL),
+        machine=Known(Machine(id=MACHINE_ID, evidence=FileEvidence(path="/etc/machine-id", line=1, text=MACHINE_ID))),
+        boot=Known(BOOT),
+        metadata=Known(INSTANCE),
+        node_object=Known(NODE_OBJECT),
+        gke_versions=Known(VERSIONS),
         mounts=table(),
         partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
         root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),

@@ -10,6 +10,7 @@ from nodediag.checks.check import run
 from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
+from nodediag.facts.gke_versions import MapEntry
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.pids import Limit
@@ -18,7 +19,7 @@ from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import FileEvidence, JournalEvidence, ProcessEvidence
-from nodediag.model.image import Contradiction, Image, ImageType, RuntimeName
+from nodediag.model.image import Answer, Contradiction, Finding, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample
 from nodediag.model.outcome import CheckResult, Outcome, Severity
 from nodediag.model.reason import BlindSpot, Code, Reason
@@ -31,7 +32,8 @@ LOGS: Final = {"logs.readable", "logs.critical", "logs.warning", "logs.crashes",
 NEVER_FAILS: Final = {"image.identified", "runtime.identified", "logs.readable"}  # what they miss is unknown
 HUNG: Final = ProcessEvidence(pid=81, name="df", text="D df")
 PARENT: Final = Parent(pid=80, name="app", zombies=200, evidence=ProcessEvidence(pid=80, name="app", text="S app"))
-ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *LOGS}
+OF_OBJECT: Final = {"image.node-object", "node.conditions", "node.conditions-agree"}
+ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *OF_OBJECT, *LOGS}
 
 
 WITHOUT_RULE: Final = {"logs.crashes", "logs.complete"}  # no profile asks for them
@@ -122,9 +124,29 @@ def failing(healthy: Make, table: Rows, disks: Usage) -> dict[str, Facts]:
     astray = tuple(msgspec.structs.replace(one, part_label="OEM") for one in partitions.devices)
     gone_read_only = with_superblock_read_only(whole)
     few = Limit(most=64, evidence=FileEvidence(path="/proc/sys/fs/inotify", line=1, text="64"))
+    theirs, versions = known(whole.node_object), known(whole.gke_versions)
+    source = known(whole.metadata)
+    assert theirs is not None
+    assert versions is not None
+    assert source is not None
+    changed = msgspec.structs.replace(theirs, info={**theirs.info, "kernelVersion": "5.15.0-1044-gke"})
+    ready, writable = theirs.conditions
+    sick = msgspec.structs.replace(theirs, conditions=(msgspec.structs.replace(ready, status="Unknown"), writable))
+    copied = msgspec.structs.replace(source, image=source.image.replace("gke-node-images", "acme"))
+    updated = msgspec.structs.replace(source, image=source.image.replace("199-28", "90-4"))
+    other = msgspec.structs.replace(versions, entries=(MapEntry("1.34.0-gke.1662000", "cos-121-18867-90-4"),))
+    elsewhere = Finding(says="the hardware is another", evidence=release.evidence("ID"))
+    read_only = msgspec.structs.replace(FINDING, condition="filesystem-readonly")
     legacy = msgspec.structs.replace(cgroups, version=1, mode=CgroupMode.LEGACY)
     return {
         "image.consistent": healthy(image=image_with(whole, contradictions=(doubt,))),
+        "image.platform": healthy(image=image_with(whole, gce=Answer.NO, findings={"gce": (elsewhere,)})),
+        "image.node-object": healthy(node_object=Known(changed)),
+        "image.source-project": healthy(metadata=Known(copied)),
+        "image.source-version": healthy(metadata=Known(updated)),
+        "image.version-map": healthy(gke_versions=Known(other)),
+        "node.conditions": healthy(node_object=Known(sick)),
+        "node.conditions-agree": healthy(logs=logs_with(whole, signatures=(read_only,))),
         "mounts.root-read-only": healthy(mounts=table("/dev/mapper/vroot 254:0 / ext2 rw")),
         "mounts.writable": healthy(mounts=table("/dev/sda1 8:1 /var ext4 ro,nosuid,nodev,noexec")),
         "mounts.executable": healthy(mounts=table("/dev/sda1 8:1 /var ext4 rw,nosuid,nodev")),
@@ -163,14 +185,15 @@ def failing(healthy: Make, table: Rows, disks: Usage) -> dict[str, Facts]:
 @pytest.fixture
 def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
     short = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs=MISSING_NEEDS)
-    fields = {"image_type": ImageType.UNKNOWN, "runtime": RuntimeName.UNKNOWN}
-    unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short})
+    fields = {"image_type": ImageType.UNKNOWN, "runtime": RuntimeName.UNKNOWN, "gce": Answer.UNKNOWN}
+    unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short, "gce": short})
     blind = healthy(
         mounts=missing, kubelet=missing, image=unsure, partitions=missing, root_slot=missing, cmdline=missing,
         cgroups=missing, logs=missing, disks=missing, memory=missing, pressure=missing, load=missing,
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
+        metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
     )  # fmt: skip
-    single = Facts(host_view=blind.host_view, os_release=blind.os_release, image=unsure)
+    single = Facts(host_view=blind.host_view, os_release=healthy().os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
 
 
@@ -220,7 +243,8 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
     nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={})
-    result = judged(one, healthy(kubelet=Known(Kubelet(running=False))), nothing)
+    elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
+    result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE
     assert result.reason
     assert result.reason.detail

@@ -17,6 +17,7 @@ from nodediag.facts import (
     load,
     lsb_release,
     memory,
+    metadata,
     mount_lists,
     mounts,
     os_release,
@@ -32,6 +33,8 @@ from nodediag.host.ask import (
     Content,
     Failure,
     List,
+    Metadata,
+    MetadataAnswer,
     Names,
     Namespace,
     NamespaceAnswer,
@@ -107,6 +110,15 @@ REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Readlink: st.builds(Target, st.one_of(st.text(max_size=9), st.lists(PATH_NAMES).map("/".join))),
     Processes: st.builds(ProcessList, st.lists(PROCESSES, max_size=3).map(tuple), st.booleans()),
     Uname: st.builds(UnameAnswer, *(st.text(max_size=9) for _ in range(5))),
+    Metadata: st.builds(
+        MetadataAnswer,
+        st.text(max_size=9),
+        st.text(max_size=9),
+        st.dictionaries(st.sampled_from(metadata.KEYS), st.one_of(st.just("projects/p/global/images/i"), TEXTS)),
+        st.dictionaries(
+            st.sampled_from(metadata.KEYS), st.builds(Reason, code=st.just(Code.ABSENT), detail=st.just(""))
+        ),
+    ),
     Namespaces: st.builds(NamespaceAnswer, st.dictionaries(st.sampled_from(Namespace), st.sampled_from(Sharing))),
 }
 FAILURES = st.builds(Failure, st.builds(Reason, code=st.sampled_from(Code), detail=st.text(max_size=9)))

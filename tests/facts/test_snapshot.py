@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.facts.fact import Fact, Known, Unknown, need
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Failure, Process, UnameAnswer, VfsStat
+from nodediag.host.ask import Failure, MetadataAnswer, Process, UnameAnswer, VfsStat
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 
@@ -50,7 +50,9 @@ NODE: dict[str, str] = {
 }
 DISK = {"/var": VfsStat("8:1", 100, 50, 10, 5, read_only=False)}
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
-NAMES = tuple(name for name in Facts.__struct_fields__ if name not in {"image", "logs"})
+GIVEN = {"image", "logs", "instance_data", "node_object", "gke_versions"}  # not from the node
+NAMES = tuple(name for name in Facts.__struct_fields__ if name not in GIVEN)
+SERVER = MetadataAnswer("169.254.169.254", "Metadata Server for VM", {"instance/id": "1"}, {})
 
 
 def fact(facts: Facts, name: str) -> Fact[object]:
@@ -64,7 +66,8 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
-    found = facts(host({**NODE}, processes=(Process(9, 1, "kubelet", ("kubelet",), "S"),), uname=UNAME, statvfs=DISK))
+    kubelet = Process(9, 1, "kubelet", ("kubelet",), "S")
+    found = facts(host({**NODE}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
     assert codes(found) == {}
     assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
@@ -93,7 +96,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "cgroups",
         ),
         Code.ABSENT,
-    )
+    ) | {"metadata": Code.NOT_ASKED}  # no firmware says that this is Compute Engine
     assert found.blind_spots() == ()
     assert not need(found.containerd_config).present
     assert not need(found.packages).manager
@@ -116,7 +119,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet containerd_config pids file_handles inotify conntrack kubepods"
     )
-    assert codes(found) == dict.fromkeys((*hidden.split(), "packages"), Code.OTHER_NAMESPACE)
+    assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
     assert need(found.host_view).node is Answer.NO
 
@@ -135,6 +138,7 @@ def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "M
         "boot": Code.UNPARSABLE,
         "os_release": Code.UNPARSABLE,
         "cmdline": Code.NOT_PERMITTED,
+        "metadata": Code.ABSENT,
     }
 
 

@@ -17,6 +17,8 @@ from nodediag.host.ask import (
     List,
     Lock,
     Locked,
+    Metadata,
+    MetadataAnswer,
     Names,
     Namespace,
     NamespaceAnswer,
@@ -65,6 +67,12 @@ TOLD: dict[Ask, Reply] = {
     Readlink("/etc/mtab"): Target("../proc/mounts"),
     Processes(): ProcessList((Process(7, 1, "kubelet", ("/usr/bin/kubelet", "--v=2")),), complete=True),
     Uname(): UnameAnswer("Linux", "node", "6.1", "#1", "x86_64"),
+    Metadata(("instance/image",)): MetadataAnswer(
+        "169.254.169.254",
+        "Metadata Server for VM",
+        {"instance/id": "42"},
+        {"instance/image": Reason(code=Code.ABSENT, detail="the metadata server answered 404")},
+    ),
     Namespaces(): NamespaceAnswer({Namespace.NET: Sharing.OTHER}),
 }
 FAILED: dict[Ask, Reply] = {
@@ -130,6 +138,7 @@ def test_secrets_are_masked_before_they_are_kept(tmp_path: Path) -> None:
     told: dict[Ask, Reply] = {
         Read("/token", 1000): Content(f"token: {secret}\n".encode()),
         Processes(): ProcessList((Process(7, 1, "x", ("x", f"--token={secret}", "--v=2")),), complete=True),
+        Metadata(("instance/image",)): MetadataAnswer("", "", {"instance/image": f"--token={secret}"}, {}),
     }
     recorder = Recorder(RedactingSource(Table(told)))
     for ask in told:

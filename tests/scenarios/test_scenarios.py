@@ -17,9 +17,25 @@ import pytest
 from nodediag.checks import CHECKS
 from nodediag.diagnose import diagnose
 from nodediag.errors import ReadError
+from nodediag.facts.inputs import File, Inputs, read as read_inputs
+from nodediag.facts.metadata import KEYS, Asking
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Ask, Content, Failure, List, Names, Process, Read, Reply, UnameAnswer, VfsStat
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    Failure,
+    List,
+    MetadataAnswer,
+    Names,
+    Process,
+    Read,
+    Reply,
+    UnameAnswer,
+    VfsStat,
+)
 from nodediag.host.host import Host, Seen
+from nodediag.host.nowhere import NOWHERE
+from nodediag.host.origin import open_host
 from nodediag.host.package import texts
 from nodediag.host.tree import TreeSource, parse_uname
 from nodediag.journal.saved import SavedJournal
@@ -40,6 +56,7 @@ HERE: Final = Path(__file__).parent
 STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
 CATALOGUE: Final = Catalogue(builtin())
 KUBELET_PID: Final = 1234
+HIDDEN: Final = "hidden"
 BOOT_ID_LENGTH: Final = 32
 HALF: Final = "100000000000 50000000000 6000000 3000000"
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
@@ -68,6 +85,11 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     journal: list[str] | None = None
     space: dict[str, str] = {}
     states: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    object: str | None = None
+    instance: list[str] | None = None
+    gke_versions: str | None = None
+    seen: bool | None = None
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -108,13 +130,14 @@ class StoryError(Exception):
 
 
 class MakeHost(Protocol):
-    def __call__(
+    def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
         files: dict[str, str | bytes | Failure],
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
         statvfs: Mapping[str, VfsStat | Failure] | None = ...,
+        metadata: MetadataAnswer | None = ...,
         missing: Code = ...,
     ) -> Host: ...
 
@@ -172,6 +195,11 @@ def laid(under: Node, over: Node) -> Node:
         states=under.states | over.states,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
         journal=under.journal if over.journal is None else over.journal,
+        metadata={key: value for key, value in (under.metadata | over.metadata).items() if value},
+        object=under.object if over.object is None else over.object,
+        instance=under.instance if over.instance is None else over.instance,
+        gke_versions=under.gke_versions if over.gke_versions is None else over.gke_versions,
+        seen=under.seen if over.seen is None else over.seen,
     )
 
 
@@ -286,6 +314,8 @@ class OnlyFiles:
 
 
 def made(node: Node, make: MakeHost) -> Host:
+    if node.seen is False:
+        return open_host(NOWHERE, budget_s=1).host
     held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
     files: dict[str, str | bytes | Failure] = {**sysfs(node.block), **held}
     if node.mount and node.table != "none":
@@ -305,7 +335,21 @@ def made(node: Node, make: MakeHost) -> Host:
     )
     uname = parse_uname(node.uname) if node.uname else None
     told = usage(node, mountinfo(node.mount, node.block)) if node.table != "mounts" else {}
-    return make(files, processes=processes, uname=uname if isinstance(uname, UnameAnswer) else None, statvfs=told)
+    known = {key: value for key, value in node.metadata.items() if value != HIDDEN}
+    refused = {key: Reason(code=Code.ABSENT, detail="the server answered 404") for key in {*KEYS} - {*known}}
+    server = MetadataAnswer("169.254.169.254", "Metadata Server for VM", known, refused) if node.metadata else None
+    uname = uname if isinstance(uname, UnameAnswer) else None
+    return make(files, processes=processes, uname=uname, statvfs=told, metadata=server)
+
+
+def inputs_of(node: Node) -> Inputs:
+    return read_inputs(
+        node=File("node.yaml", node.object) if node.object else None,
+        name="",
+        instance=tuple(File(f"instance-{number}", text) for number, text in enumerate(node.instance or [])),
+        versions=File("gke-to-cos.json", node.gke_versions) if node.gke_versions else None,
+        metadata=Asking(),
+    )
 
 
 class ToldLogs:
@@ -405,7 +449,8 @@ def test_a_story_and_its_twins_are_told_apart(path: Path, host: MakeHost, now: d
     cases = [Case(story.story, story.expect, below), *(Case(t.story, t.expect, twin_of(below, t)) for t in story.twin)]
     for case in cases:
         logs = told(case.node.journal, now)
-        report = diagnose(made(case.node, host), logs, CATALOGUE, Request(logs=case.node.journal is not None), now)
+        request, inputs = Request(logs=case.node.journal is not None), inputs_of(case.node)
+        report = diagnose(made(case.node, host), logs, CATALOGUE, request, now, inputs=inputs)
         assert differences(said(report, case.expect), wanted(case.expect)) == [], case.story
 
 

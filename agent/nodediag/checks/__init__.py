@@ -4,13 +4,16 @@ from typing import Final
 
 from nodediag.checks import (
     cgroups,
+    conditions,
     disks,
     image,
+    image_source,
     kubelet,
     limits,
     logs,
     memory,
     mounts,
+    node_object,
     partitions,
     pressure,
     processes,
@@ -19,6 +22,8 @@ from nodediag.checks.check import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
     *image.CHECKS,
+    *node_object.CHECKS,
+    *image_source.CHECKS,
     *mounts.CHECKS,
     *partitions.CHECKS,
     *cgroups.CHECKS,
@@ -28,5 +33,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     *pressure.CHECKS,
     *processes.CHECKS,
     *limits.CHECKS,
+    *conditions.CHECKS,
     *logs.CHECKS,
 )

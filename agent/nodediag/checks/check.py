@@ -11,7 +11,7 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.digest import fingerprint
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Requirement, Subject, Waiver
 from nodediag.model.reason import Code, Reason
-from nodediag.model.request import Request
+from nodediag.model.request import Request, covers
 from nodediag.profiles.profile import PathRule, Profile
 
 MOST_PROBLEMS: Final = 50
@@ -50,8 +50,9 @@ def check(identity: str, *, title: str, needs: str) -> Callable[[Judge], Check]:
 
 def run(one: Check, facts: Facts, profile: Profile, request: Request) -> CheckResult:
     """Run one check; whatever it raises, the others still run."""
-    if not request.selects(one.id):
-        return _ended(one, Outcome.NOT_SELECTED, Reason(code=Code.NOT_ASKED, detail=_UNSELECTED))
+    unasked = _unasked(one, profile, request)
+    if unasked is not None:
+        return unasked
     problems: list[Problem] = []
     try:
         problems.extend(_finished(problem, one, profile) for problem in one.judge(facts, profile))
@@ -71,6 +72,16 @@ def requirement(profile: Profile, key: str, rule: PathRule) -> Requirement:
     """Give the line of a profile that a path's rule stands for."""
     why = f"{rule.why} ({rule.departs})" if rule.departs else rule.why
     return Requirement(profile=profile.name, key=f"paths.{key}", why=why, source=rule.source, document=rule.document)
+
+
+def _unasked(one: Check, profile: Profile, request: Request) -> CheckResult | None:
+    """Give the result of a check that the run did not select, or that no node of this image can be asked."""
+    if not request.selects(one.id):
+        return _ended(one, Outcome.NOT_SELECTED, Reason(code=Code.NOT_ASKED, detail=_UNSELECTED))
+    applicable = profile.applicable
+    if applicable is not msgspec.UNSET and not any(covers(entry, one.id) for entry in applicable.checks):
+        return _ended(one, Outcome.NOT_APPLICABLE, Reason(code=Code.NOT_ASKED, detail=applicable.why))
+    return None
 
 
 def _finished(problem: Problem, one: Check, profile: Profile) -> Problem:

@@ -79,10 +79,12 @@ def log_options(command: Callable[P, int]) -> Callable[P, int]:
 
 def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now: datetime, timeout_s: float) -> "Logs":
     """Begin to read a node's journal, in a child that stays small where little has been imported yet."""
-    from nodediag.logs.node import LOGS, ReadLogs, kept  # noqa: PLC0415 - `--help` need not load it
+    from nodediag.logs.node import LOGS, ReadLogs, kept, not_captured  # noqa: PLC0415 - `--help` need not load it
 
     window = options.window(now)
     origin = opened.host.seen.origin
+    if origin is Origin.NONE:
+        return not_captured(window)
     if origin is not Origin.RECORDING:
         captured = origin is Origin.TREE
         return ReadLogs(opened.folder, signatures, window, budget_s=_READING * timeout_s, captured=captured)

@@ -17,10 +17,11 @@ from nodediag.host.ask import Processes, Read
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened, open_host
 from nodediag.logs.node import LOGS, Logs, encoded, not_asked
-from nodediag.model.report import Report
+from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
 
 if TYPE_CHECKING:
+    from nodediag.facts.inputs import Inputs
     from nodediag.facts.snapshot import Facts
     from nodediag.profiles.load import Catalogue
 
@@ -60,23 +61,34 @@ def _judged(
     opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime
 ) -> Report["Facts"]:
     from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
+    from nodediag.facts import inputs as inputs_  # noqa: PLC0415 - as above
     from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
     request = Request(logs=not options.no_logs, only=options.only, skip=options.skip)
     check_selection(request)
     catalogue, profile = _catalogue(options, signatures)
     request = msgspec.structs.replace(request, profile=profile)
+    inputs = _inputs(opened, options)
     recorder = opened.record() if options.record is not None else None
     host = opened.host
-    report = diagnose(host, logs, catalogue, request, now)
+    report = diagnose(host, logs, catalogue, request, now, inputs=inputs)
     if options.record is not None and recorder is not None:
         head = Head(
             version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
         )
-        recorder.save(options.record, head, {} if options.no_logs else {LOGS: encoded(report.logs)})
+        kept = {} if options.no_logs else {LOGS: encoded(report.logs)}
+        recorder.save(options.record, head, kept | {inputs_.INPUTS: inputs_.encoded(inputs)})
     if options.verbose:
         _log(report)
     return report
+
+
+def _inputs(opened: Opened, options: NodeOptions) -> "Inputs":
+    """Read the files that options name, over those that a recording kept."""
+    from nodediag.facts.inputs import INPUTS, kept, laid  # noqa: PLC0415 - after the children were made
+
+    given = options.inputs()
+    return laid(kept(opened.kept(INPUTS)), given) if opened.host.seen.origin is Origin.RECORDING else given
 
 
 def _log(report: Report["Facts"]) -> None:

@@ -9,7 +9,8 @@ from typing import Final, ParamSpec
 import click
 import msgspec
 
-from nodediag.cli.log_options import LogOptions, log_options
+from nodediag.cli.input_options import InputOptions, input_options
+from nodediag.cli.log_options import log_options
 from nodediag.errors import UsageError
 from nodediag.host import own
 
@@ -30,7 +31,7 @@ def span(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-class NodeOptions(LogOptions, frozen=True, kw_only=True):
+class NodeOptions(InputOptions, frozen=True, kw_only=True):
     """Which node is looked at, for how long, and what it is held against."""
 
     root: str | None
@@ -44,7 +45,7 @@ class NodeOptions(LogOptions, frozen=True, kw_only=True):
 
 
 _NODE: Final = (
-    click.option("--root", metavar="PATH", help="The node's root: a folder, or a recording. Default: found by itself."),
+    click.option("--root", metavar="PATH", help="A folder, a recording, or `none`. Default: found by itself."),
     click.option("--profile", metavar="NAME|FILE", help="Judge by this profile instead of the one that fits."),
     click.option(
         "--timeout",
@@ -64,7 +65,7 @@ _NODE: Final = (
 
 def node_options(command: Callable[P, int]) -> Callable[P, int]:
     """Give a verb the options that say which node, and how."""
-    command = log_options(command)
+    command = input_options(log_options(command))
     for option in reversed(_NODE):
         command = option(command)
     return command

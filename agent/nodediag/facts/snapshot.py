@@ -14,7 +14,9 @@ from nodediag.facts import (
     host_view as host_view_,
     hostname as hostname_,
     inotify as inotify_,
+    inputs as inputs_,
     instance as instance_,
+    instance_data,
     kernel as kernel_,
     kubelet as kubelet_,
     kubepods as kubepods_,
@@ -22,7 +24,9 @@ from nodediag.facts import (
     lsb_release as lsb_release_,
     machine as machine_,
     memory as memory_,
+    metadata as metadata_,
     mounts as mounts_,
+    node_object,
     os_release as os_release_,
     packages as packages_,
     partitions as partitions_,
@@ -39,10 +43,13 @@ from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
 from nodediag.facts.file_handles import FileHandles
+from nodediag.facts.gke_versions import GkeVersions
 from nodediag.facts.host_view import HostView
 from nodediag.facts.hostname import Hostname
 from nodediag.facts.inotify import Inotify
+from nodediag.facts.inputs import NO_INPUTS, Inputs
 from nodediag.facts.instance import Instance
+from nodediag.facts.instance_data import InstanceData
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.kubepods import Kubepods
@@ -51,6 +58,7 @@ from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.machine import Machine
 from nodediag.facts.memory import Memory
 from nodediag.facts.mounts import Mounts
+from nodediag.facts.node_object import NodeObject
 from nodediag.facts.os_release import OsRelease
 from nodediag.facts.packages import Packages
 from nodediag.facts.partitions import Partitions
@@ -68,7 +76,10 @@ T = TypeVar("T")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """One field for each collector; a test names only those it uses. `image` and `logs` are put in once known."""
+    """One field for each collector; a test names only those it uses.
+
+    `logs`, `gke_versions` and `image` are put in once known; `metadata` and what options gave are not from the node.
+    """
 
     host_view: Fact[HostView] = NOT_COLLECTED
     os_release: Fact[OsRelease] = NOT_COLLECTED
@@ -87,6 +98,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
+    metadata: Fact[InstanceData] = NOT_COLLECTED
+    instance_data: Fact[InstanceData] = NOT_COLLECTED
+    node_object: Fact[NodeObject] = NOT_COLLECTED
+    gke_versions: Fact[GkeVersions] = NOT_COLLECTED
     logs: Fact[LogResult] = NOT_COLLECTED
     memory: Fact[Memory] = NOT_COLLECTED
     pressure: Fact[Pressure] = NOT_COLLECTED
@@ -109,8 +124,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def collect(host: Host) -> Facts:
-    """Read every fact. What depends on a namespace is unknown where ours is a container's."""
+def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
+    """Read every fact, and take what was given. What depends on a namespace is unknown where ours is a container's."""
     mounts = attempt(mounts_, host, None)
     if _not_captured(mounts):
         from nodediag.facts import mount_lists  # noqa: PLC0415 - a running node never needs it
@@ -130,6 +145,7 @@ def collect(host: Host) -> Facts:
     root_slot = settle(lambda: root_slot_.derive(mounts, partitions, cmdline))
     kernel = attempt(kernel_, host, elsewhere)
     cgroups = _cgroups(host, mounts)
+    instance = attempt(instance_, host, elsewhere)
     return Facts(
         host_view=Known(view),
         os_release=os_release,
@@ -139,7 +155,7 @@ def collect(host: Host) -> Facts:
         machine=attempt(machine_, host, elsewhere),
         boot=attempt(boot_, host, elsewhere),
         hostname=attempt(hostname_, host, elsewhere),
-        instance=attempt(instance_, host, elsewhere),
+        instance=instance,
         mounts=mounts,
         partitions=partitions,
         root_slot=root_slot,
@@ -157,6 +173,9 @@ def collect(host: Host) -> Facts:
         inotify=attempt(inotify_, host, elsewhere),
         conntrack=attempt(conntrack_, host, elsewhere),
         kubepods=_kubepods(host, cgroups),
+        metadata=settle(lambda: metadata_.collect(host, instance, inputs.metadata)),
+        instance_data=inputs_.fact(inputs.instance, instance_data.OPTION, "a file about the instance"),
+        node_object=inputs_.fact(inputs.node_object, node_object.OPTION, "the node's object"),
     )
 
 

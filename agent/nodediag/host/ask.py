@@ -77,7 +77,14 @@ class Lock(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
-Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock
+class Metadata(msgspec.Struct, frozen=True, tag=True):
+    """Some values of Compute Engine's metadata server, such as `instance/image`; without `server`, at its address."""
+
+    keys: tuple[str, ...]
+    server: str = ""
+
+
+Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata
 
 
 class Content(msgspec.Struct, frozen=True, tag=True):
@@ -185,13 +192,34 @@ class Locked(msgspec.Struct, frozen=True, tag=True):
     held: bool
 
 
+class MetadataAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Answers Metadata; `refused` are the keys that the server does not tell, `server` is what it calls itself."""
+
+    address: str
+    server: str
+    values: dict[str, str]
+    refused: dict[str, Reason]
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
     reason: Reason
 
 
-Reply = Content | Names | PathStat | VfsStat | Target | ProcessList | UnameAnswer | NamespaceAnswer | Locked | Failure
+Reply = (
+    Content
+    | Names
+    | PathStat
+    | VfsStat
+    | Target
+    | ProcessList
+    | UnameAnswer
+    | NamespaceAnswer
+    | Locked
+    | MetadataAnswer
+    | Failure
+)
 
 
 def place(ask: Ask) -> str:
@@ -207,3 +235,5 @@ def place(ask: Ask) -> str:
             return "uname"
         case Namespaces():
             return "the namespaces of PID 1"
+        case Metadata():
+            return "the metadata server"

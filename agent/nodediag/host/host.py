@@ -14,6 +14,8 @@ from nodediag.host.ask import (
     List,
     Lock,
     Locked,
+    Metadata,
+    MetadataAnswer,
     Names,
     NamespaceAnswer,
     Namespaces,
@@ -140,6 +142,10 @@ class Host:
         if self._namespaces is None:
             self._namespaces = self._ask(Namespaces(), NamespaceAnswer)
         return self._namespaces
+
+    def metadata(self, keys: tuple[str, ...], server: str = "") -> MetadataAnswer:
+        """Ask the metadata server for some values; a server other than the usual one is named `host[:port]`."""
+        return self._ask(Metadata(keys, server), MetadataAnswer)
 
     def lock(self, path: str) -> bool:
         """Try once for the lock of this node; false where another diagnosis holds it."""

@@ -14,6 +14,7 @@ from nodediag.host.ask import (
     List,
     Lock,
     Locked,
+    Metadata,
     Names,
     Namespace,
     NamespaceAnswer,
@@ -83,7 +84,7 @@ class LiveSource:
         except OSError as error:
             return failure(error, getattr(ask, "path", self._path))
 
-    def _answer(self, ask: Ask) -> Reply:  # noqa: PLR0911 - one for each question
+    def _answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911 - one for each question
         match ask:
             case Read(path, cap_bytes):
                 return self._read(path, cap_bytes)
@@ -104,6 +105,10 @@ class LiveSource:
                 return NamespaceAnswer({kind: self._sharing(kind) for kind in Namespace})
             case Lock(path):
                 return self._lock(path)
+            case Metadata(keys, server):
+                from nodediag.host import metadata  # noqa: PLC0415 - http.client, which only who asks needs
+
+                return metadata.fetch(keys, server)
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)

@@ -26,6 +26,7 @@ from nodediag.host.ask import (
 )
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
+from nodediag.host.nowhere import NOWHERE, NoSource
 from nodediag.host.recording import FILES, Recorder
 from nodediag.host.redacting import RedactingSource
 from nodediag.host.replay import ReplaySource, is_recording
@@ -43,7 +44,7 @@ _KEPT_BYTES: Final = 64 * 1024 * 1024
 class Opened:
     """A host ready to be asked, with what stands behind it."""
 
-    def __init__(self, source: Source, seen: Seen, children: Sacrifice, folder: str) -> None:
+    def __init__(self, source: Source, seen: Seen, children: Sacrifice | NoSource, folder: str) -> None:
         self.host = Host(source, seen)
         self.folder = folder  # of ours, which the node has as its root
         self._source = source
@@ -78,6 +79,9 @@ def open_host(root: str | None, *, budget_s: float) -> Opened:
     """Open the node at a root, or find it; raises UsageError where there is none to look at."""
     if root is None:
         return _found(budget_s)
+    if root == NOWHERE:
+        nowhere = NoSource()
+        return Opened(nowhere, Seen(origin=Origin.NONE, root=NOWHERE, uid=own.uid()), nowhere, "")
     real = _real_path(root, budget_s)
     if real == "/":
         return _opened(_children("/", budget_s), Origin.LIVE, "/", "/")

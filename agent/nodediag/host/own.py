@@ -58,6 +58,11 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def is_file(path: str) -> bool:
+    """Tell whether something stands at a path of ours that is no folder; whether it can be read is another question."""
+    return os.path.lexists(path) and not os.path.isdir(path)
+
+
 def write_whole(path: str, data: bytes) -> None:
     """Write a file whole or not at all, readable to its owner only; raises OutputError."""
     try:

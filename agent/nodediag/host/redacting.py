@@ -1,6 +1,6 @@
 """The Host's door: what a node answers is freed of secrets here, before anything is kept or judged."""
 
-from nodediag.host.ask import Ask, Content, Process, ProcessList, Reply
+from nodediag.host.ask import Ask, Content, MetadataAnswer, Process, ProcessList, Reply
 from nodediag.host.host import Source
 from nodediag.redact import redact, redact_text
 
@@ -18,6 +18,9 @@ class RedactingSource:
                 return Content(redact(data))
             case ProcessList(processes, complete):
                 return ProcessList(tuple(_redacted(process) for process in processes), complete)
+            case MetadataAnswer(address, server, values, refused):
+                masked = {key: redact_text(value) for key, value in values.items()}
+                return MetadataAnswer(address, server, masked, refused)
             case _:
                 return reply
 

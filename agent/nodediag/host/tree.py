@@ -11,6 +11,7 @@ from nodediag.host.ask import (
     Failure,
     List,
     Lock,
+    Metadata,
     Names,
     Namespace,
     NamespaceAnswer,
@@ -52,7 +53,7 @@ class TreeSource:
                 return self._uname()
             case Namespaces():
                 return self._namespaces(ask)
-            case Lock():
+            case Lock() | Metadata():
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")

@@ -9,10 +9,11 @@ _MOST_ALIASES: Final = 100
 _DEEPEST: Final = 100
 
 
-def load(text: str, place: str) -> Yaml:
-    """Parse one document; raises ParseError."""
+def load(text: str, place: str, *, quote: bool = True) -> Yaml:
+    """Parse one document; raises ParseError, which quotes the text unless it may hold secrets."""
     import yaml  # noqa: PLC0415 - a node without a kubelet need not load it
 
+    shown = text if quote else None
     loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         aliases = depth = 0
@@ -20,12 +21,13 @@ def load(text: str, place: str) -> Yaml:
             aliases += isinstance(event, yaml.AliasEvent)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if aliases > _MOST_ALIASES or depth > _DEEPEST:
-                raise ParseError(place, text, f"YAML with at most {_MOST_ALIASES} aliases, {_DEEPEST} levels deep")
+                raise ParseError(place, shown, f"YAML with at most {_MOST_ALIASES} aliases, {_DEEPEST} levels deep")
         loaded: Yaml = yaml.load(text, Loader=loader)  # noqa: S506 - it is a safe loader
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         # PyYAML's own constructors raise all of these, for `!!timestamp x`, `!!int ""` or `!!bool x`
-        wanted = "YAML: " + " ".join(str(error).split())
-        raise ParseError(place, text, wanted) from error
+        told = str(getattr(error, "problem", "")) if not quote else str(error)
+        line = f" in line {mark.line + 1}" if not quote and (mark := getattr(error, "problem_mark", None)) else ""
+        raise ParseError(place, shown, f"YAML: {' '.join(told.split())}{line}") from error
     return loaded
 
 

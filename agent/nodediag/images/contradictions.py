@@ -5,9 +5,11 @@ from typing import Final
 
 from nodediag.facts.fact import known
 from nodediag.facts.snapshot import Facts
+from nodediag.images import told_contradictions
 from nodediag.images.family import UBUNTU_KERNEL
-from nodediag.images.gke import LABEL_PREFIX, kubelet_release
+from nodediag.images.gke import kubelet_release
 from nodediag.images.runtime import NO_DOCKERSHIM
+from nodediag.images.told import LABEL_PREFIX
 from nodediag.model.image import Answer, Contradiction, OsFamily, RuntimeName
 
 _VROOT: Final = "/dev/mapper/vroot"
@@ -22,6 +24,7 @@ def find(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> t
         *_labelled_runtime(facts, runtime),
         *_docker(facts, gke, runtime),
         *_gke_elsewhere(facts, family, gke),
+        *told_contradictions.find(facts, gke),
     )
 
 

@@ -1,16 +1,19 @@
 """The report's `node`: who it is, in words a person and a program can use. What is not known says so."""
 
+import re
 from typing import Final
 
 from nodediag.facts.fact import known
 from nodediag.facts.snapshot import Facts
+from nodediag.images import told, windows
 from nodediag.images.version import parse_version
-from nodediag.model.image import Image, OsFamily
+from nodediag.model.image import Answer, Image, OsFamily
 from nodediag.model.report import Cgroup, Kernel, Kubelet, Node, Os, Platform, Runtime
 
 UNKNOWN: Final = "unknown"
 NONE: Final = "none"
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_UBUNTU_NAME: Final = re.compile(r"Ubuntu (\d\d\.\d\d)")
+ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def describe(facts: Facts, image: Image) -> Node:
@@ -18,21 +21,25 @@ def describe(facts: Facts, image: Image) -> Node:
     machine, boot, hostname = known(facts.machine), known(facts.boot), known(facts.hostname)
     kernel, cgroups, instance = known(facts.kernel), known(facts.cgroups), known(facts.instance)
     name = hostname.name if hostname is not None else UNKNOWN
+    theirs = told.node_object(facts)
+    info = theirs.info if theirs is not None else {}
     return Node(
         name=_name(facts, name),
         hostname=name,
-        machine_id=machine.id if machine is not None else UNKNOWN,
-        boot_id=boot.id if boot is not None else UNKNOWN,
+        machine_id=machine.id if machine is not None else info.get("machineID", UNKNOWN),
+        boot_id=boot.id if boot is not None else info.get("bootID", UNKNOWN),
         booted_at=boot.at.isoformat().replace("+00:00", "Z") if boot is not None else UNKNOWN,
-        arch=_ARCHITECTURES.get(kernel.machine, kernel.machine) if kernel is not None else UNKNOWN,
-        zone=(instance.zone if instance is not None else "") or UNKNOWN,
-        instance_id=(instance.instance_id if instance is not None else "") or UNKNOWN,
+        arch=ARCHITECTURES.get(kernel.machine, kernel.machine)
+        if kernel is not None
+        else info.get("architecture", UNKNOWN),
+        zone=(instance.zone if instance is not None else "") or told.zone(facts) or UNKNOWN,
+        instance_id=(instance.instance_id if instance is not None else "") or told.instance_id(facts) or UNKNOWN,
         os=_os(facts, image),
         platform=_platform(facts, image),
         image_type=image.image_type,
         runtime=_runtime(facts, image),
         kubelet=Kubelet(version=_kubelet_version(facts)),
-        kernel=Kernel(release=kernel.release if kernel is not None else UNKNOWN),
+        kernel=Kernel(release=kernel.release if kernel is not None else info.get("kernelVersion", UNKNOWN)),
         cgroup=Cgroup(version=f"v{cgroups.version}" if cgroups is not None else UNKNOWN),
         evidence=image.findings,
     )
@@ -40,9 +47,9 @@ def describe(facts: Facts, image: Image) -> Node:
 
 def _name(facts: Facts, hostname: str) -> str:
     """Give the name Kubernetes knows the node by: the kubelet's override, else the host name in lower case."""
-    kubelet = known(facts.kubelet)
+    kubelet, theirs = known(facts.kubelet), told.node_object(facts)
     if kubelet is None:
-        return UNKNOWN
+        return theirs.name if theirs is not None else UNKNOWN
     if not kubelet.running:
         return UNKNOWN if kubelet.state_folder or kubelet.state_reason else NONE
     return kubelet.flags.get("hostname-override") or hostname.lower()
@@ -50,40 +57,61 @@ def _name(facts: Facts, hostname: str) -> str:
 
 def _os(facts: Facts, image: Image) -> Os:
     release = known(facts.os_release)
-    fields = release.fields if release is not None else {}
-    missing = UNKNOWN if release is None else NONE
-    version = fields.get("VERSION_ID", missing)
-    is_cos = image.os_family is OsFamily.COS
+    if release is None:
+        return _told_os(facts, image)
+    version = release.fields.get("VERSION_ID", NONE)
     return Os(
         family=image.os_family,
-        id=release.id if release is not None else UNKNOWN,
-        name=fields.get("PRETTY_NAME") or fields.get("NAME", missing),
+        id=release.id,
+        name=release.fields.get("PRETTY_NAME") or release.fields.get("NAME", NONE),
         version=version,
-        build=fields.get("BUILD_ID", missing),
-        milestone=version if is_cos else (NONE if image.os_family is not OsFamily.UNKNOWN else UNKNOWN),
+        build=release.fields.get("BUILD_ID", NONE),
+        milestone=version if image.os_family is OsFamily.COS else NONE,
     )
 
 
+def _told_os(facts: Facts, image: Image) -> Os:
+    """Describe the system by the node's object and the image that the instance was made from."""
+    theirs, source, family = told.node_object(facts), told.image_source(facts), image.os_family
+    name = theirs.info.get("osImage", UNKNOWN) if theirs is not None else UNKNOWN
+    version = milestone = build = UNKNOWN
+    if source is not None and source[0].family is family:
+        version, build = source[0].milestone or source[0].release or UNKNOWN, source[0].build or UNKNOWN
+    if family is OsFamily.COS:
+        milestone = version
+    elif family is not OsFamily.UNKNOWN:
+        milestone = NONE
+    if family is OsFamily.WINDOWS:
+        release = windows.decide(facts).value
+        version = release.version if release is not None else UNKNOWN
+        build = str(release.build) if release is not None and release.build else UNKNOWN
+    if family is OsFamily.UBUNTU and (numbered := _UBUNTU_NAME.match(name)):
+        version = numbered[1]
+    return Os(family=family, id=UNKNOWN, name=name, version=version, build=build, milestone=milestone)
+
+
 def _platform(facts: Facts, image: Image) -> Platform:
-    version = _kubelet_version(facts)
-    on_gke = image.gke.value == "yes"
-    gke_version = version.removeprefix("v") if on_gke and "-gke." in version and parse_version(version) else UNKNOWN
-    return Platform(gke=image.gke, gce=image.gce, gke_version=NONE if image.gke.value == "no" else gke_version)
+    version = told.gke_version(facts) if image.gke is Answer.YES else None
+    known_version = version[0].removeprefix("v") if version is not None and parse_version(version[0]) else UNKNOWN
+    return Platform(gke=image.gke, gce=image.gce, gke_version=NONE if image.gke is Answer.NO else known_version)
 
 
 def _runtime(facts: Facts, image: Image) -> Runtime:
     kubelet, packages = known(facts.kubelet), known(facts.packages)
+    theirs = told.node_object(facts)
+    named, by_api = theirs.runtime if theirs is not None else (image.runtime, "")
+    reported = by_api if by_api and named is image.runtime else UNKNOWN
     if kubelet is None:
-        return Runtime(name=image.runtime, version=UNKNOWN, endpoint=UNKNOWN)
+        return Runtime(name=image.runtime, version=reported, endpoint=UNKNOWN)
     if not kubelet.running:
         return Runtime(name=image.runtime, version=NONE, endpoint=NONE)
     names = {image.runtime.value, f"{image.runtime.value}.io", f"{image.runtime.value}-ce"}
-    version = next((p.version for p in packages.installed if p.name in names), UNKNOWN) if packages else UNKNOWN
+    version = next((p.version for p in packages.installed if p.name in names), reported) if packages else reported
     return Runtime(name=image.runtime, version=version, endpoint=kubelet.endpoint or UNKNOWN)
 
 
 def _kubelet_version(facts: Facts) -> str:
-    kubelet = known(facts.kubelet)
-    if kubelet is None:
-        return UNKNOWN
-    return kubelet.version or (UNKNOWN if kubelet.running else NONE)
+    kubelet, version = known(facts.kubelet), told.kubelet_version(facts)
+    if version is not None:
+        return version[0]
+    return NONE if kubelet is not None and not kubelet.running else UNKNOWN

@@ -1,4 +1,4 @@
-"""Which operating system: os-release names it; without one, two independent marks do.
+"""Which operating system: os-release names it; without one, two independent marks do; short of that, what is told.
 
 A mark must be one that no look-alike has. ChromeOS, Flatcar and others share much of COS's layout: the read-only root,
 the stateful partition, /usr/share/oem, a BUILD_ID. None of that counts here.
@@ -11,11 +11,12 @@ from typing import Final
 from nodediag.facts.fact import Known, known
 from nodediag.facts.mounts import Backing, Mount
 from nodediag.facts.snapshot import Facts
+from nodediag.images import told
 from nodediag.images.decision import Decision, found, present, short
 from nodediag.model.image import Finding, OsFamily
 
 _ENOUGH: Final = 2
-_NEEDS: Final = "/etc/os-release, or /proc/1/mountinfo and /proc/cmdline"
+_NEEDS: Final = "/etc/os-release, or /proc/1/mountinfo and /proc/cmdline, or --node-object FILE"
 _NAMED: Final = {"cos": OsFamily.COS, "ubuntu": OsFamily.UBUNTU}
 UBUNTU_KERNEL: Final = re.compile(r"\d+\.\d+\.\d+-\d+-(?:generic|gke|gcp|aws|azure|oracle|kvm|lowlatency|virtual)")
 _COS_LABELS: Final = frozenset({"STATE", "KERN-A", "ROOT-A", "KERN-B", "ROOT-B", "OEM", "RWFW", "EFI-SYSTEM"})
@@ -28,10 +29,12 @@ _SHARED_NAMES: Final = frozenset({"chromium os", "container-optimized os"})  # C
 
 
 def decide(facts: Facts) -> Decision[OsFamily]:
-    """Decide by name, then by marks."""
+    """Decide by name, then by marks, then by what the node's object or instance tells."""
     release = known(facts.os_release)
     if release is None:
-        return _by_lsb(facts) or _by_marks(facts)
+        own = _by_lsb(facts) or _by_marks(facts)
+        word = told.family(facts) if own.value is OsFamily.UNKNOWN else None
+        return own if word is None else Decision(value=word[0], findings=(*own.findings, word[1]))
     value = _NAMED.get(release.id, OsFamily.OTHER)
     return Decision(value=value, findings=(found(f"os-release: ID={release.id}", release.evidence("ID")),))
 

@@ -10,15 +10,18 @@ from typing import Final
 
 from nodediag.facts.fact import known
 from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.metadata import GOOGLE
 from nodediag.facts.snapshot import Facts
+from nodediag.images import told
 from nodediag.images.decision import Decision, found, present, short
+from nodediag.images.told import LABEL_PREFIX
 from nodediag.images.version import parse_version
 from nodediag.model.image import Answer, Finding, OsFamily
 
-_GOOGLE: Final = "Google"  # the firmware says "Google Compute Engine"; on machines of the first years "Google"
-LABEL_PREFIX: Final = "cloud.google.com/gke-"
 _ENOUGH: Final = 2
-_NEEDS: Final = "the kubelet's command line (/proc/PID/cmdline), as root or with the host's PID 1 in view"
+_NEEDS: Final = (
+    "the kubelet's command line (/proc/PID/cmdline), as root or with the host's PID 1 in view, or --node-object FILE"
+)
 _BIN: Final = "/home/kubernetes/bin"
 _MOUNTER: Final = "/home/kubernetes/containerized_mounter"
 _BINDS: Final = (_BIN, "/home/kubernetes/flexvolume", _MOUNTER)
@@ -30,13 +33,16 @@ _FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kerne
 def decide(facts: Facts, family: OsFamily) -> Decision[Answer]:
     """Decide by strong signs, then by two weaker ones."""
     kubelet = known(facts.kubelet)
-    elsewhere = _elsewhere(facts)
+    elsewhere = _elsewhere(facts) or told.elsewhere(facts)
     yes = present(_strong_yes(kubelet)) if elsewhere is None else ()
+    other = _other_kubelet(kubelet)
+    if not yes and elsewhere is None and other is None and family is not OsFamily.OTHER:
+        yes = told.gke_strong(facts)
     if yes:
         return Decision(value=Answer.YES, findings=yes)
-    no = present((elsewhere, _other_system(facts, family), _other_kubelet(kubelet)))
+    no = present((elsewhere, _other_system(facts, family), other or told.other_kubelet(facts)))
     lost = present((_no_labels(kubelet), _other_kernel(facts, family), _no_binds(facts, family)))
-    weak = present(_weak_yes(facts))
+    weak = (*present(_weak_yes(facts)), *told.gke_weak(facts))
     if no or (lost and len(weak) < _ENOUGH):
         return Decision(value=Answer.NO, findings=(*no, *lost, *weak))
     if lost:
@@ -52,9 +58,13 @@ def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
     """Decide by the firmware's product name or cloud-init; a GKE node runs there by definition."""
     instance = known(facts.instance)
     if instance is not None and instance.product:
-        value = Answer.YES if instance.product.startswith(_GOOGLE) else Answer.NO
+        value = Answer.YES if instance.product.startswith(GOOGLE) else Answer.NO
         findings = (found(f"the firmware's product name is {instance.product}", instance.evidence[0]),)
         return Decision(value=value, findings=findings)
+    by_others = told.elsewhere(facts) or told.on_gce(facts)
+    if by_others is not None:
+        value = Answer.NO if told.elsewhere(facts) else Answer.YES
+        return Decision(value=value, findings=(by_others,))
     if (instance is not None and instance.cloud == "gce") or gke is Answer.YES:
         return Decision(value=Answer.YES)
     return Decision(
@@ -65,7 +75,7 @@ def decide_gce(facts: Facts, gke: Answer) -> Decision[Answer]:
 def _elsewhere(facts: Facts) -> Finding | None:
     """Find hardware that is not Google's: GKE on premises has the suffix and labels too, and means other images."""
     instance = known(facts.instance)
-    if instance is None or not instance.product or instance.product.startswith(_GOOGLE):
+    if instance is None or not instance.product or instance.product.startswith(GOOGLE):
         return None
     says = f"the hardware is {instance.product}; GKE's node images run on Compute Engine alone"
     return found(says, instance.evidence[0])

@@ -4,7 +4,8 @@ from typing import Final
 
 from nodediag.facts.fact import need
 from nodediag.facts.snapshot import Facts
-from nodediag.images import contradictions, family, gke, runtime
+from nodediag.images import contradictions, family, gke, runtime, windows
+from nodediag.images.windows import Channel
 from nodediag.model.image import Answer, Contradiction, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.reason import Code, Reason
 
@@ -13,6 +14,12 @@ _TYPES: Final = {
     (OsFamily.COS, RuntimeName.DOCKER): ImageType.COS,
     (OsFamily.UBUNTU, RuntimeName.CONTAINERD): ImageType.UBUNTU_CONTAINERD,
     (OsFamily.UBUNTU, RuntimeName.DOCKER): ImageType.UBUNTU,
+}
+_WINDOWS: Final = {
+    (Channel.LTSC, RuntimeName.CONTAINERD): ImageType.WINDOWS_LTSC_CONTAINERD,
+    (Channel.LTSC, RuntimeName.DOCKER): ImageType.WINDOWS_LTSC,
+    (Channel.SAC, RuntimeName.CONTAINERD): ImageType.WINDOWS_SAC_CONTAINERD,
+    (Channel.SAC, RuntimeName.DOCKER): ImageType.WINDOWS_SAC,
 }
 
 
@@ -26,6 +33,7 @@ def identify(facts: Facts) -> Image:
     on_gke = gke.decide(facts, system.value)
     on_gce = gke.decide_gce(facts, on_gke.value)
     runs = runtime.decide(facts)
+    release = windows.decide(facts) if system.value is OsFamily.WINDOWS else None
     against = contradictions.find(facts, system.value, on_gke.value, runs.value)
     opens = {"os_family": system.open, "gke": on_gke.open, "gce": on_gce.open, "runtime": runs.open}
     reasons = {name: reason for name, reason in opens.items() if reason is not None}
@@ -35,7 +43,11 @@ def identify(facts: Facts) -> Image:
         "gce": on_gce.findings,
         "runtime": runs.findings,
     }
-    image_type = _image_type(system.value, on_gke.value, runs.value) if not against else ImageType.UNKNOWN
+    if release is not None:
+        findings["windows"] = release.findings
+        reasons |= {"windows": release.open} if release.open is not None else {}
+    channel = release.value.channel if release is not None and release.value is not None else None
+    image_type = _image_type(system.value, on_gke.value, runs.value, channel) if not against else ImageType.UNKNOWN
     if image_type is ImageType.UNKNOWN:
         reasons["image_type"] = _why_open(against, reasons)
     return Image(
@@ -50,9 +62,11 @@ def identify(facts: Facts) -> Image:
     )
 
 
-def _image_type(system: OsFamily, on_gke: Answer, runs: RuntimeName) -> ImageType:
+def _image_type(system: OsFamily, on_gke: Answer, runs: RuntimeName, channel: Channel | None) -> ImageType:
     if system is OsFamily.OTHER or on_gke is Answer.NO:
         return ImageType.NONE
+    if on_gke is Answer.YES and channel is not None:
+        return _WINDOWS.get((channel, runs), ImageType.UNKNOWN)
     if on_gke is Answer.YES:
         return _TYPES.get((system, runs), ImageType.UNKNOWN)
     return ImageType.UNKNOWN
@@ -62,7 +76,7 @@ def _why_open(against: tuple[Contradiction, ...], reasons: dict[str, Reason]) ->
     if against:
         detail = "the evidence contradicts itself: " + "; ".join(one.says for one in against)
         return Reason(code=Code.UNPARSABLE, detail=detail, needs="a look at what was changed on the node")
-    for field in ("os_family", "gke", "runtime"):
+    for field in ("os_family", "gke", "windows", "runtime"):
         if field in reasons:
             return reasons[field]
     return Reason(code=Code.UNSUPPORTED, detail="GKE has no image with this system and this runtime")

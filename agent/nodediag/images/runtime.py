@@ -1,4 +1,4 @@
-"""Which container runtime: the endpoint of the running kubelet, and nothing else.
+"""Which container runtime: the endpoint of the running kubelet, or what that kubelet told the API; nothing else here.
 
 Binaries, services, groups, /var/lib/docker and the conditions of node-problem-detector exist on nodes of either kind.
 """
@@ -8,6 +8,7 @@ from typing import Final
 from nodediag.facts.fact import Unknown
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.snapshot import Facts
+from nodediag.images import told
 from nodediag.images.decision import Decision, found, short
 from nodediag.images.gke import kubelet_release
 from nodediag.model.image import RuntimeName
@@ -26,7 +27,14 @@ _BY_WORD: Final = (
 
 
 def decide(facts: Facts) -> Decision[RuntimeName]:
-    """Decide from the kubelet's flags and file; short of that it stays open."""
+    """Decide from the kubelet's flags and file, then by what is told of it; short of that it stays open."""
+    by_node = own(facts)
+    word = told.runtime(facts) if by_node.value is RuntimeName.UNKNOWN else None
+    return by_node if word is None else Decision(value=word[0], findings=(*by_node.findings, word[1]))
+
+
+def own(facts: Facts) -> Decision[RuntimeName]:
+    """Decide from what was seen of the node alone."""
     match facts.kubelet:
         case Unknown(reason):
             return Decision(value=RuntimeName.UNKNOWN, open=reason)

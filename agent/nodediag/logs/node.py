@@ -5,6 +5,7 @@ from typing import Final, Protocol
 import msgspec
 
 from nodediag.errors import ReadError, UsageError
+from nodediag.host.nowhere import REASON as NOWHERE
 from nodediag.host.work import Work
 from nodediag.logs.scanned import Scanned
 from nodediag.logs.window import Window
@@ -76,6 +77,11 @@ class KeptLogs(msgspec.Struct, frozen=True):
 def not_asked(window: Window) -> KeptLogs:
     """Give what a run without logs knows."""
     return KeptLogs(unread(window, Reason(code=Code.NOT_ASKED, detail=_ASKED, needs="a run without --no-logs")))
+
+
+def not_captured(window: Window) -> KeptLogs:
+    """Give what is known where no node is looked at."""
+    return KeptLogs(unread(window, NOWHERE))
 
 
 def kept(data: bytes | None, window: Window) -> KeptLogs:

@@ -53,4 +53,38 @@ class JournalEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     text: str
 
 
-Evidence = FileEvidence | PathEvidence | StatvfsEvidence | ProcessEvidence | UnameEvidence | JournalEvidence
+class NodeObjectEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="node_object"):
+    """A field of the node's object as the Kubernetes API gave it, by its path, such as `status.nodeInfo.osImage`."""
+
+    node: str
+    field: str
+    text: str
+
+
+class HttpEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="http"):
+    """What a server answered; `server` is what it calls itself."""
+
+    url: str
+    server: str
+    text: str
+
+
+class InputEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="input"):
+    """A part of a file that an option named."""
+
+    option: str
+    path: str
+    text: str
+
+
+Evidence = (
+    FileEvidence
+    | PathEvidence
+    | StatvfsEvidence
+    | ProcessEvidence
+    | UnameEvidence
+    | JournalEvidence
+    | NodeObjectEvidence
+    | HttpEvidence
+    | InputEvidence
+)

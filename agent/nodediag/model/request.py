@@ -16,11 +16,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def selects(self, check_id: str) -> bool:
         """Tell whether a check is wanted: an id, or a prefix of whole parts such as `mounts`."""
-        if not self.logs and _covers("logs", check_id):
+        if not self.logs and covers("logs", check_id):
             return False
-        named = not self.only or any(_covers(entry, check_id) for entry in self.only)
-        return named and not any(_covers(entry, check_id) for entry in self.skip)
+        named = not self.only or any(covers(entry, check_id) for entry in self.only)
+        return named and not any(covers(entry, check_id) for entry in self.skip)
 
 
-def _covers(entry: str, check_id: str) -> bool:
+def covers(entry: str, check_id: str) -> bool:
+    """Tell whether an entry, an id or a prefix of whole parts, means a check."""
     return check_id == entry or check_id.startswith(entry + ".")

@@ -91,6 +91,9 @@ class Catalogue:
             eviction=laid.eviction,
             thresholds=laid.thresholds,
             waivers=laid.waivers,
+            image_source=laid.image_source,
+            conditions=laid.conditions,
+            applicable=laid.applicable,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -129,4 +132,7 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         eviction={**under.eviction, **over.eviction},
         thresholds={**under.thresholds, **over.thresholds},
         waivers=(*over.waivers, *under.waivers),
+        image_source=under.image_source if over.image_source is msgspec.UNSET else over.image_source,
+        conditions={**under.conditions, **over.conditions},
+        applicable=under.applicable if over.applicable is msgspec.UNSET else over.applicable,
     )

@@ -10,7 +10,9 @@ from nodediag.errors import ProfileError
 from nodediag.model.image import Answer, ImageType, OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.profiles.profile import (
+    Applicable,
     CgroupRule,
+    ConditionRule,
     EvictionRule,
     ExpectedMounts,
     KubeletRule,
@@ -19,6 +21,7 @@ from nodediag.profiles.profile import (
     Persistence,
     ProfileFile,
     RootRule,
+    SourceRule,
     ThresholdRule,
     WaiverRule,
 )
@@ -32,6 +35,8 @@ _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "": ProfileFile, "match": Match, "paths": PathRule, "expected_mounts": ExpectedMounts, "root": RootRule,
     "cgroup": CgroupRule, "kubelet": KubeletRule, "eviction": EvictionRule, "thresholds": ThresholdRule,
     "waivers": WaiverRule,
+    "image_source": SourceRule, "conditions": ConditionRule,
+    "applicable": Applicable,
 }  # fmt: skip
 _WORDS: Final[dict[str, type[StrEnum]]] = {
     "image_type": ImageType, "os_family": OsFamily, "gke": Answer, "persistence": Persistence, "severity": Severity,

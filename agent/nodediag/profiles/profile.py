@@ -2,6 +2,7 @@
 
 import datetime as dt
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -111,6 +112,39 @@ class WaiverRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     expires: dt.date
 
 
+class SourceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The projects from which images of this kind come; `internal` ones are for their makers alone."""
+
+    projects: tuple[str, ...]
+    internal: tuple[str, ...] = ()
+    why: str
+    source: str
+    document: str = ""
+    remedy: str = ""
+
+
+class ConditionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A NodeCondition: its good status, and the conditions of signatures that tell of the same in the journal.
+
+    `exact` means that such a failure in the journal and a good status cannot both be true.
+    """
+
+    good: Literal["True", "False"]
+    severity: Severity
+    journal: tuple[str, ...] = ()
+    exact: bool = False
+    why: str
+    source: str
+    remedy: str = ""
+
+
+class Applicable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The checks, or groups of them, that can be asked of a node of this image at all."""
+
+    checks: tuple[str, ...]
+    why: str
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -132,6 +166,9 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     eviction: dict[str, EvictionRule] = {}
     thresholds: dict[str, ThresholdRule] = {}
     waivers: tuple[WaiverRule, ...] = ()
+    image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
+    conditions: dict[str, ConditionRule] = {}
+    applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,3 +193,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: dict[str, ThresholdRule] = {}
     waivers: tuple[WaiverRule, ...] = ()
     judged_on: dt.date = dt.date.max  # the day on which a waiver must still hold; where none is said, none does
+    image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
+    conditions: dict[str, ConditionRule] = {}
+    applicable: Applicable | msgspec.UnsetType = msgspec.UNSET

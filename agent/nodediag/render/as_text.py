@@ -10,7 +10,10 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import (
     Evidence,
     FileEvidence,
+    HttpEvidence,
+    InputEvidence,
     JournalEvidence,
+    NodeObjectEvidence,
     PathEvidence,
     ProcessEvidence,
     StatvfsEvidence,
@@ -20,7 +23,7 @@ from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
 from nodediag.model.reason import Code
-from nodediag.model.report import Report
+from nodediag.model.report import Origin, Report
 from nodediag.render.page import Block, indented, page
 
 _EVIDENCE_SHOWN: Final = 3
@@ -100,6 +103,8 @@ def _about(report: Report[Facts]) -> str:
     name = node.name if node.name not in {"unknown", "none"} else node.hostname
     where = f"{system}{build}" + (f" on {name}" if name != "unknown" else "")
     kernel = f", kernel {node.kernel.release}" if node.kernel.release != "unknown" else ""
+    if view.origin is Origin.NONE:
+        return f"{where}{kernel}; the node itself was not looked at, only files that tell of it"
     return f"{where}{kernel}; seen from {view.origin.value} at {view.root} as uid {view.uid}"
 
 
@@ -156,7 +161,7 @@ def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
     yield Text("")
 
 
-def _told(evidence: Evidence) -> str:
+def _told(evidence: Evidence) -> str:  # noqa: PLR0911 - one for each kind
     match evidence:
         case FileEvidence(path=path, line=line, text=text):
             return f"{path}{f':{line}' if line else ''}: {text[:_TEXT_SHOWN]}"
@@ -170,6 +175,12 @@ def _told(evidence: Evidence) -> str:
             return f"uname: {text[:_TEXT_SHOWN]}"
         case JournalEvidence(time=time, unit=unit, text=text):
             return f"{time} {unit}: {text[:_TEXT_SHOWN]}".lstrip()
+        case NodeObjectEvidence(node=node, field=field, text=text):
+            return f"node object {node}, {field}: {text[:_TEXT_SHOWN]}"
+        case HttpEvidence(url=url, text=text):
+            return f"{url}: {text[:_TEXT_SHOWN]}"
+        case InputEvidence(option=option, path=path, text=text):
+            return f"{option} {path}: {text[:_TEXT_SHOWN]}"
 
 
 def _history(logs: LogResult) -> Iterator[Block]:
