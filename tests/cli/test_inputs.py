@@ -34,6 +34,7 @@ OBJECT: Final = {
         },
     },
 }
+NODE: Final = "gke-gke-test-default-pool-e5de334e-i8hi"  # of the saved one
 SECRET: Final = "c2VjcmV0LWtleS1vZi10aGUta3ViZWxldA"
 
 
@@ -110,6 +111,17 @@ def test_a_person_is_told_that_no_node_was_looked_at(files: Path) -> None:
     assert "GKE node image windows_ltsc_containerd" in " ".join(shown.split())
 
 
+def test_a_problem_quotes_the_object_and_the_file_it_rests_on(files: Path) -> None:
+    text = (files / "node.json").read_text().replace("6.6.97+", "6.6.56+")
+    (files / "node.json").write_text(text.replace("node-a", NODE))
+    (files / "template.json").write_text((files / "template.json").read_text().replace("gke-node-images", "acme"))
+    given = ("--node-object", "node.json", "--instance", "template.json")
+    shown = " ".join(run(files, "report", "--root", "saved", *given, "--format", "text").stdout.split())
+    assert f"node object {NODE}, status.nodeInfo.kernelVersion: 6.6.56+" in shown
+    assert "--instance template.json: image: projects/acme/global/images/" in shown
+    assert "expected: gke-node-images, by cos_containerd image_source, row A8 of the document" in shown
+
+
 def test_a_recording_gives_the_same_report_without_the_files_and_holds_no_secret(files: Path) -> None:
     given = ("--node-object", "node.json", "--instance", "template.json", "--gke-versions", "map.json")
     for root in ("saved", "none"):
@@ -127,6 +139,7 @@ def test_a_recording_gives_the_same_report_without_the_files_and_holds_no_secret
 
 def test_a_map_of_versions_is_added_as_data_without_any_python(files: Path) -> None:
     """As `--data DIR` with DIR/gke-versions.json; a newer one takes its place by being there."""
+    (files / "node.json").write_text((files / "node.json").read_text().replace("node-a", NODE))
     given = ("--root", "saved", "--node-object", "node.json")
     (files / "data").mkdir()
     nothing = report(files, *given, "--data", "data", status=3)

@@ -8,18 +8,22 @@ from hypothesis import given, strategies as st
 
 from nodediag.facts.fact import Known
 from nodediag.facts.host_view import HostView
+from nodediag.facts.hostname import Hostname
 from nodediag.facts.instance_data import InstanceData, joined, read
+from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.machine import Machine
 from nodediag.facts.node_object import NodeObject
 from nodediag.facts.snapshot import Facts
-from nodediag.images import source_image, told, windows
+from nodediag.images import agreement, source_image, told, windows
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
 from nodediag.images.source_image import SourceImage
 from nodediag.images.windows import Channel
-from nodediag.model.evidence import InputEvidence
+from nodediag.model.evidence import FileEvidence, InputEvidence, UnameEvidence
 from nodediag.model.image import Answer, ImageType, OsFamily
 
 UNSEEN: Final = Known(HostView(node=Answer.UNKNOWN, says="nothing was seen"))
+LINE: Final = FileEvidence(path="/etc/machine-id", line=1, text="x")
 EVIDENCE: Final = InputEvidence(option="--instance", path="f", text="x")
 COS: Final = "Container-Optimized OS from Google"
 UBUNTU: Final = "Ubuntu 20.04.4 LTS"
@@ -153,3 +157,38 @@ def test_what_a_server_tells_now_counts_before_what_a_file_told() -> None:
     found = told.image_source(facts)
     assert found is not None
     assert (found[0].name, told.zone(facts)) == ("now", "z")
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "machine", "other"),
+    [
+        ("n", "", "", False),
+        ("N.c.project.internal", "", "", False),
+        ("m", "", "", True),
+        ("m", "n", "", False),
+        ("n", "m", "", True),
+        ("m", "", "0" * 32, False),
+        ("n", "", "1" * 32, True),
+    ],
+)
+def test_an_object_of_another_node_is_told_by_the_machine_else_by_the_name(
+    name: str,
+    override: str,
+    machine: str,
+    other: bool,  # noqa: FBT001 - a table
+) -> None:
+    info = {"osImage": COS, "machineID": "00000000-0000-0000-0000-000000000000"} if machine else {"osImage": COS}
+    known_id = Known(Machine(id=machine, evidence=LINE)) if machine else Facts().machine
+    kubelet = Kubelet(running=True, pids=(7,), flags={"hostname-override": override} if override else {})
+    facts = Facts(
+        host_view=UNSEEN,
+        hostname=Known(Hostname(name=name, evidence=UnameEvidence(text=name))),
+        machine=known_id,
+        kubelet=Known(kubelet),
+        node_object=Known(NodeObject(path="n.json", name="n", info=info)),
+    )
+    assert told.other_node(facts) is other
+    assert (told.family(facts) is None) is other
+    pair = agreement.identity(facts, NodeObject(path="n.json", name="n", info=info))
+    assert pair is not None
+    assert pair.differs is other

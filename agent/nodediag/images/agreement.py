@@ -33,16 +33,16 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 def identity(facts: Facts, theirs: NodeObject) -> Pair | None:
     """Compare which node they are: by the machine's id, else by the name."""
-    machine, hostname = known(facts.machine), known(facts.hostname)
+    machine, ours = known(facts.machine), told.own_name(facts)
     evidence = theirs.info_evidence("machineID")
     if machine is not None and theirs.info.get("machineID"):
         told_id = theirs.info["machineID"].replace("-", "").lower()
         return Pair(field="machineID", node=machine.id, theirs=told_id, evidence=(machine.evidence, evidence))
-    if hostname is None or theirs.name == "unknown":
+    if ours is None or theirs.name == "unknown":
         return None
-    node = theirs.name if not told.other_node(facts) else hostname.name
+    node = ours[0] if told.other_node(facts) else theirs.name
     named = theirs.evidence("metadata.name", theirs.name)
-    return Pair(field="name", node=node, theirs=theirs.name, evidence=(hostname.evidence, named))
+    return Pair(field="name", node=node, theirs=theirs.name, evidence=(ours[1], named))
 
 
 def boot(facts: Facts, theirs: NodeObject) -> Pair | None:

@@ -36,12 +36,20 @@ def other_node(facts: Facts) -> bool:
     theirs = known(facts.node_object)
     if theirs is None:
         return False
-    machine, hostname, kubelet = known(facts.machine), known(facts.hostname), known(facts.kubelet)
+    machine, ours = known(facts.machine), own_name(facts)
     if machine is not None and theirs.info.get("machineID"):
         return theirs.info["machineID"].replace("-", "").lower() != machine.id
-    name = kubelet.flags.get("hostname-override", "") if kubelet is not None else ""
-    name = name or (hostname.name.lower() if hostname is not None else "")
-    return bool(name) and theirs.name != "unknown" and name.split(".")[0] != theirs.name.split(".")[0]
+    if ours is None or theirs.name == "unknown":
+        return False
+    return ours[0].split(".")[0] != theirs.name.split(".")[0]  # a host name may have its domain with it
+
+
+def own_name(facts: Facts) -> tuple[str, Evidence] | None:
+    """Give the name by which the kubelet registers the node, as far as the node itself tells it."""
+    kubelet, hostname = known(facts.kubelet), known(facts.hostname)
+    if kubelet is not None and kubelet.flags.get("hostname-override"):
+        return kubelet.flags["hostname-override"], kubelet.flag_evidence("hostname-override")[0]
+    return (hostname.name.lower(), hostname.evidence) if hostname is not None else None
 
 
 def instances(facts: Facts) -> tuple[InstanceData, ...]:
