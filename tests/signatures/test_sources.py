@@ -20,28 +20,16 @@ FURTHER = rf"(?:(?:{REPOSITORY} )?{FILE}|{REAL_LOG})"
 SOURCE = re.compile(rf"{FIRST}(?:; {FURTHER})*")
 UNCONFIRMED = {
     "context.toml",
-    "eviction.toml",
-    "eviction_limits.toml",
     "hardware.toml",
-    "images.toml",
     "journald.toml",
     "kernel.toml",
-    "kubelet.toml",
-    "kubelet_api.toml",
-    "kubelet_certificates.toml",
-    "kubelet_cgroups.toml",
-    "kubelet_pods.toml",
-    "kubelet_start.toml",
     "memory.toml",
     "network.toml",
     "provisioning.toml",
-    "runtime.toml",
     "security.toml",
     "storage.toml",
     "systemd.toml",
     "time.toml",
-    "volumes.toml",
-    "volumes_servers.toml",
 }
 
 
