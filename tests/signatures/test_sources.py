@@ -20,14 +20,10 @@ FURTHER = rf"(?:(?:{REPOSITORY} )?{FILE}|{REAL_LOG})"
 SOURCE = re.compile(rf"{FIRST}(?:; {FURTHER})*")
 UNCONFIRMED = {
     "context.toml",
-    "hardware.toml",
     "journald.toml",
-    "kernel.toml",
-    "memory.toml",
     "network.toml",
     "provisioning.toml",
     "security.toml",
-    "storage.toml",
     "systemd.toml",
     "time.toml",
 }
