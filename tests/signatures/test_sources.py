@@ -20,12 +20,8 @@ FURTHER = rf"(?:(?:{REPOSITORY} )?{FILE}|{REAL_LOG})"
 SOURCE = re.compile(rf"{FIRST}(?:; {FURTHER})*")
 UNCONFIRMED = {
     "context.toml",
-    "journald.toml",
     "network.toml",
     "provisioning.toml",
-    "security.toml",
-    "systemd.toml",
-    "time.toml",
 }
 
 
