@@ -18,19 +18,13 @@ REAL_LOG = r"real log: (?:[\w.-]+/[\w.-]+#\d+(?:, [\w.-]+/[\w.-]+#\d+)*|(?![^;]*
 FIRST = rf"(?:{REPOSITORY} {FILE}|{REAL_LOG})"
 FURTHER = rf"(?:(?:{REPOSITORY} )?{FILE}|{REAL_LOG})"
 SOURCE = re.compile(rf"{FIRST}(?:; {FURTHER})*")
-UNCONFIRMED = {
-    "context.toml",
-    "network.toml",
-    "provisioning.toml",
-}
 
 
 @pytest.mark.parametrize("signature", SIGNATURES, ids=lambda value: value.id)
 def test_a_source_names_a_repository_and_a_file_or_a_real_log(signature: Signature) -> None:
-    if signature.file not in UNCONFIRMED:
-        assert SOURCE.fullmatch(signature.source), (
-            f"{signature.source!r}: owner/name path/file.ext, function; real log: owner/name#1"
-        )
+    assert SOURCE.fullmatch(signature.source), (
+        f"{signature.source!r}: owner/name path/file.ext, function; real log: owner/name#1"
+    )
 
 
 @pytest.mark.parametrize(
