@@ -76,7 +76,7 @@ def compared(node: Node, folder: str) -> bool:
             raise SystemExit("sos collected no journal, so there is nothing to compare with")
     us, sos = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(f"report: {us:.1f} s; sos report of logs and systemd: {sos:.1f} s; ratio {us / sos:.3f}, bar {BAR}")
-    return us <= BAR * sos
+    return bool(us <= BAR * sos)
 
 
 def main() -> int:
