@@ -22,16 +22,17 @@ MOUNTS_BAR_S = 2.0
 SIZE_BAR_BYTES = 1024 * 1024
 # What a run needs is asked of a run itself, parent and child, so that the floor cannot grow stale.
 PROBE = """
-import sys
+import os, sys
 from nodediag.cli.main import run
+in_child = {"psutil"} | ({"jeepney"} if os.path.lexists("/run/systemd/private") else set())
 run(["report", "--no-logs", "--format", "json", "-o", sys.argv[1]])
 tops = {name.partition(".")[0] for name in sys.modules}
-print(*sorted(tops & {"click", "msgspec", "psutil", "re2", "structlog", "yaml", "rich"} | {"psutil"}))
+print(*sorted(tops & {"click", "msgspec", "psutil", "re2", "structlog", "yaml", "rich"} | in_child))
 """
 
 
 def packages() -> str:
-    """Name the packages that a report needs; psutil is imported by the child that lists the processes."""
+    """Name the packages that a report needs; those that only the child imports are known."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [PYTHON, "-I", "-c", PROBE, f"{folder}/report.json"], capture_output=True, text=True, check=True

@@ -9,6 +9,7 @@ import pytest
 
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.ask import (
+    BUS_SOCKET,
     Ask,
     Content,
     Failure,
@@ -25,12 +26,16 @@ from nodediag.host.ask import (
     Processes,
     ProcessList,
     Read,
+    Readlink,
     Reply,
     Sharing,
     Stat,
     Statvfs,
+    SystemdAnswer,
+    Target,
     Uname,
     UnameAnswer,
+    Units,
     VfsStat,
     place,
 )
@@ -40,11 +45,11 @@ from nodediag.model.report import Origin
 from tests.hung import HungMount
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-Files = dict[str, str | bytes | Failure]
+Files = dict[str, str | bytes | Target | SystemdAnswer | Failure]  # systemd answers at its bus's socket
 
 
 class TextSource:
-    """A node made of texts at paths; what is not there is absent, or not captured where it stands for a folder."""
+    """A node made of texts and links at paths; what is not there is absent, or not captured as in a folder."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each kind of answer
         self,
@@ -62,7 +67,7 @@ class TextSource:
         self._uname = uname
         self._missing = missing
 
-    def answer(self, ask: Ask) -> Reply:  # noqa: PLR0911 - one for each question
+    def answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911 - one for each question
         match ask:
             case Read(path, cap_bytes):
                 return self._read(path, cap_bytes)
@@ -71,10 +76,20 @@ class TextSource:
                 names = {file[len(below) :].split("/")[0] for file in self._files if file.startswith(below)}
                 return Names(tuple(sorted(names))) if names else self._lacking(ask)
             case Stat(path):
-                held = any(file == path or file.startswith(path + "/") for file in self._files)
-                return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if held else self._lacking(ask)
+                held = self._files.get(path)
+                if isinstance(held, str | bytes):
+                    return PathStat(PathType.FILE, "0644", len(held), "0:1")
+                known = held is not None or any(file.startswith(path + "/") for file in self._files)
+                return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if known else self._lacking(ask)
+            case Readlink(path) if path in self._files:
+                held = self._files[path]
+                wrong = Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is no link"))
+                return held if isinstance(held, Target | Failure) else wrong
             case Statvfs(path):
                 return self._statvfs.get(path, self._lacking(ask))
+            case Units():
+                answer = self._files.get(BUS_SOCKET)
+                return answer if isinstance(answer, SystemdAnswer) else self._lacking(ask)
             case Processes():
                 return ProcessList(self._processes, complete=True)
             case Uname():
@@ -92,6 +107,10 @@ class TextSource:
             return self._lacking(Read(path, cap_bytes))
         if isinstance(held, Failure):
             return held
+        if isinstance(held, Target):
+            return self._read(held.target, cap_bytes)
+        if isinstance(held, SystemdAnswer):
+            return Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is a socket"))
         data = held.encode() if isinstance(held, str) else held
         if len(data) > cap_bytes:
             return Failure(Reason(code=Code.TOO_LARGE, detail=f"{path} holds more than {cap_bytes} bytes"))

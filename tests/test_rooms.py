@@ -16,6 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MACHINE = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "glob", "psutil", "ctypes", "fcntl", "select"}
 PLACES = {
     "yaml": ["host/yaml_text.py"],
+    "jeepney": ["host/dbus.py"],
     "psutil": ["host/processes.py"],
     "re2": ["logs/matcher.py", "redact.py"],
     "structlog": ["log.py"],

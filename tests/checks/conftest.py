@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import msgspec
 import pytest
 
-from nodediag.facts import cmdline, mounts, os_release
+from nodediag.facts import cmdline, mounts, os_release, units
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import CgroupMode, Cgroups
 from nodediag.facts.conntrack import Conntrack
@@ -17,6 +17,8 @@ from nodediag.facts.gke_versions import GkeVersions, MapEntry
 from nodediag.facts.host_view import HostView
 from nodediag.facts.inotify import Inotify
 from nodediag.facts.instance_data import InstanceData
+from nodediag.facts.journal_use import JournalUse
+from nodediag.facts.journald import Journald
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.kubelet_settings import Settings, Told
@@ -32,6 +34,9 @@ from nodediag.facts.pressure import Pressure, Stall
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.unit_files import UnitFile, UnitFiles
+from nodediag.facts.units import Units
+from nodediag.host.ask import BUS_SOCKET, SystemdAnswer, UnitState
 from nodediag.host.host import Line
 from nodediag.model.evidence import (
     FileEvidence,
@@ -132,6 +137,28 @@ VERSIONS: Final = GkeVersions(
     path="gke-to-cos.json", created=datetime(2026, 11, 14, tzinfo=UTC), age_days=7, total=1,
     newest="1.34.0-gke.1662000", entries=(MapEntry("1.34.0-gke.1662000", "cos-121-18867-199-28"),),
 )  # fmt: skip
+ASKED_US: Final = 1_790_000_000_000_000
+GKE_UNITS: Final = (
+    "kube-logrotate.timer", "kube-node-configuration.service", "kube-node-installation.service",
+    "kubelet-monitor.service",
+)  # fmt: skip
+RUNNING: Final = tuple(
+    UnitState(name=name, load="loaded", active="active", sub="running", restarts=0)
+    for name in (
+        *GKE_UNITS, "containerd.service", "kubelet.service", "kubernetes.target", "multi-user.target",
+        "systemd-journald.service",
+    )
+)  # fmt: skip
+ANSWER: Final = SystemdAnswer(
+    socket=BUS_SOCKET, asked_us=ASKED_US, uptime_us=86_400_000_000, version="255", state="running", initrd_us=0,
+    userspace_us=2_000_000, finished_us=60_000_000, units=RUNNING, jobs=(),
+)  # fmt: skip
+UNIT_FILES: Final = UnitFiles(
+    files=(UnitFile(unit="kubelet.service", path="/etc/systemd/system/kubelet.service"),), masked=(), drop_ins=(),
+    enabled=tuple(
+        UnitFile(unit=name, path=f"/etc/systemd/system/kubernetes.target.wants/{name}") for name in GKE_UNITS
+    ),
+)  # fmt: skip
 WHY: Final = Reason(code=Code.NOT_CAPTURED, detail="it is not in this folder", needs="/the/file")
 MISSING: Final = Unknown(WHY)
 
@@ -146,6 +173,10 @@ class Table(Protocol):
 
 class Usage(Protocol):
     def __call__(self, available: int = ..., inodes_free: int = ..., size: int = ...) -> Fact[Disks]: ...
+
+
+class Systemd(Protocol):
+    def __call__(self, *states: UnitState, without: tuple[str, ...] = ..., **said: object) -> Fact[Units]: ...
 
 
 @pytest.fixture
@@ -208,6 +239,10 @@ def healthy(table: Table) -> Healthy:
         processes=Known(Processes(zombies=0, parents=(), blocked=0, blocked_processes=())),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
+        units=Known(units.from_systemd(ANSWER)),
+        unit_files=Known(UNIT_FILES),
+        journald=Known(Journald(settings={})),
+        journal_use=Known(JournalUse(folder=True, files=3, bytes=300 << 20)),
         logs=Known(QUIET),
         image=Known(IMAGE),
     )
@@ -216,6 +251,17 @@ def healthy(table: Table) -> Healthy:
         unknown = set(facts) - set(Facts.__struct_fields__)
         assert not unknown, f"there is no fact {unknown}"
         return msgspec.structs.replace(whole, **facts)
+
+    return made
+
+
+@pytest.fixture
+def systemd() -> Systemd:
+    """Make the units of a healthy node, up for a day, with some replaced or added, and other words of systemd."""
+
+    def made(*states: UnitState, without: tuple[str, ...] = (), **said: object) -> Fact[Units]:
+        held = {state.name: state for state in (*RUNNING, *states) if state.name not in without}
+        return Known(units.from_systemd(msgspec.structs.replace(ANSWER, units=tuple(held.values()), **said)))
 
     return made
 

@@ -11,6 +11,7 @@ from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.gke_versions import MapEntry
+from nodediag.facts.journal_use import JournalUse
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.pids import Limit
@@ -18,6 +19,9 @@ from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.unit_files import UnitFile
+from nodediag.facts.units import Units
+from nodediag.host.ask import UnitState
 from nodediag.model.evidence import FileEvidence, JournalEvidence, ProcessEvidence
 from nodediag.model.image import Answer, Contradiction, Finding, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample
@@ -33,10 +37,11 @@ NEVER_FAILS: Final = {"image.identified", "runtime.identified", "logs.readable"}
 HUNG: Final = ProcessEvidence(pid=81, name="df", text="D df")
 PARENT: Final = Parent(pid=80, name="app", zombies=200, evidence=ProcessEvidence(pid=80, name="app", text="S app"))
 OF_OBJECT: Final = {"image.node-object", "node.conditions", "node.conditions-agree"}
-ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *OF_OBJECT, *LOGS}
+SYSTEMD: Final = {"boot.finished", "boot.jobs", "units.failed", "units.flapping", "journald.bounded"}
+ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *OF_OBJECT, *LOGS, *SYSTEMD}
 
 
-WITHOUT_RULE: Final = {"logs.crashes", "logs.complete"}  # no profile asks for them
+WITHOUT_RULE: Final = {"logs.crashes", "logs.complete", "units.failed"}  # no profile asks for them
 SAMPLE: Final = LogSample(time="2026-11-20T10:00:00Z", unit="kubelet.service", cursor="s=1;i=2", text="PLEG")
 FINDING: Final = LogFinding(
     id="kubelet.pleg-unhealthy", condition="pleg-unhealthy", title="PLEG", severity=Severity.CRITICAL, count=3,
@@ -56,6 +61,10 @@ SUPPRESSED: Final = BlindSpot(
 
 class Make(Protocol):
     def __call__(self, **facts: object) -> Facts: ...
+
+
+class Systemd(Protocol):
+    def __call__(self, *states: UnitState, without: tuple[str, ...] = ..., **said: object) -> Fact[Units]: ...
 
 
 class Rows(Protocol):
@@ -112,7 +121,7 @@ def judged(one: str, facts: Facts, profile: Profile) -> CheckResult:
 
 
 @pytest.fixture
-def failing(healthy: Make, table: Rows, disks: Usage) -> dict[str, Facts]:
+def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[str, Facts]:
     whole = healthy()
     release = known(whole.os_release)
     assert release is not None
@@ -138,7 +147,24 @@ def failing(healthy: Make, table: Rows, disks: Usage) -> dict[str, Facts]:
     elsewhere = Finding(says="the hardware is another", evidence=release.evidence("ID"))
     read_only = msgspec.structs.replace(FINDING, condition="filesystem-readonly")
     legacy = msgspec.structs.replace(cgroups, version=1, mode=CgroupMode.LEGACY)
+    dead = UnitState(name="mine.service", load="loaded", active="failed", sub="failed", result="exit-code")
+    long_ago = dead.changed_us + 1
+    loops = UnitState(
+        name="mine.service", load="loaded", active="activating", sub="auto-restart", restarts=9, job="start",
+        changed_us=long_ago,
+    )  # fmt: skip
+    drop_in = UnitFile(unit="kubelet.service", path="/etc/systemd/system/kubelet.service.d/mine.conf")
+    files = known(whole.unit_files)
+    assert files is not None
     return {
+        "boot.finished": healthy(units=systemd(state="starting", finished_us=0)),
+        "boot.jobs": healthy(units=systemd(loops)),
+        "units.expected": healthy(units=systemd(without=("kubernetes.target",))),
+        "units.failed": healthy(units=systemd(dead)),
+        "units.flapping": healthy(units=systemd(loops)),
+        "units.drop-ins": healthy(unit_files=Known(msgspec.structs.replace(files, drop_ins=(drop_in,)))),
+        "journald.persistent": healthy(journal_use=Known(JournalUse(folder=False, files=0, bytes=0))),
+        "journald.bounded": healthy(journal_use=Known(JournalUse(folder=True, files=9, bytes=6 << 30))),
         "image.consistent": healthy(image=image_with(whole, contradictions=(doubt,))),
         "image.platform": healthy(image=image_with(whole, gce=Answer.NO, findings={"gce": (elsewhere,)})),
         "image.node-object": healthy(node_object=Known(changed)),
@@ -192,6 +218,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         cgroups=missing, logs=missing, disks=missing, memory=missing, pressure=missing, load=missing,
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
         metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
+        units=missing, unit_files=missing, journald=missing, journal_use=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=healthy().os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}

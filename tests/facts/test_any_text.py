@@ -12,6 +12,7 @@ from nodediag.facts import (
     cmdline,
     conntrack,
     file_handles,
+    journald,
     kernel,
     kubelet,
     load,
@@ -29,9 +30,11 @@ from nodediag.facts import (
 )
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.ask import (
+    BUS_SOCKET,
     Ask,
     Content,
     Failure,
+    Job,
     List,
     Metadata,
     MetadataAnswer,
@@ -50,9 +53,12 @@ from nodediag.host.ask import (
     Sharing,
     Stat,
     Statvfs,
+    SystemdAnswer,
     Target,
     Uname,
     UnameAnswer,
+    Units,
+    UnitState,
     VfsStat,
 )
 from nodediag.host.host import Host, Line, Seen
@@ -68,6 +74,7 @@ PARSERS: dict[str, Parser] = {
     "limit": lambda lines: pids.limit(lines[0]),
     "loadavg": lambda lines: load.parse(lines[0]),
     "cpus": lambda lines: load.parse_cpus(lines[0]),
+    "journald": journald.parse,
     "lsb_release": lsb_release.parse,
     "meminfo": memory.parse,
     "pressure": lambda lines: pressure.parse(lines, "cpu"),
@@ -88,6 +95,7 @@ PIECES = st.sampled_from([
     "dm=", '"dm=1 vroot none ro 1,0 8 verity payload=PARTUUID=A', "dm-mod.create=v,,,ro,0 8 verity 0 PARTUUID=A;", '"',
     "ID=cos", "Package: kubelet", "Status: install ok installed", "Version: 1", "ii  kubelet  1  x",
     "bin_dir = ", "[plugins]", "a.b = 1", "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT", "sda 8:0 0 10G 0 disk",
+    "[Journal]", "Storage=none", "0::/system.slice/a.service", "\\",
     "MAJOR=8", "MINOR=1", "DEVTYPE=partition", "PARTN=9", "E:ID_FS_LABEL=STATE", "btime 17", "0::/kubepods/x",
     "containerRuntimeEndpoint: unix:///x", "NSpid:\t9\t1", '{"v1": {"cloud_name": "gce"}}', "Linux version 6.6+ x",
     "\u0663", "9" * 5000, "\\040", "\\777", "\0", "\t", ",", ";", "=", ":", "/", "{", "[", "&a ", "*a ", "\r", "\u2028",
@@ -102,6 +110,8 @@ ARGUMENTS = st.one_of(
 )
 PROCESSES = st.builds(Process, st.integers(1, 9), st.just(0), st.just("x"), st.lists(ARGUMENTS, max_size=5).map(tuple))
 PATH_NAMES = st.one_of(st.sampled_from(["sda", "sda1", "dm-0", "loop0", "md0", "..", ""]), st.text(max_size=5))
+US = st.integers(0, 2**63 - 1)
+NAMES = st.sampled_from(["a.service", "b.timer", "active", "failed", "running", "", "\0"])
 REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Read: st.builds(Content, BYTES),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
@@ -118,6 +128,22 @@ REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
         st.dictionaries(
             st.sampled_from(metadata.KEYS), st.builds(Reason, code=st.just(Code.ABSENT), detail=st.just(""))
         ),
+    ),
+    Units: st.builds(
+        SystemdAnswer,
+        socket=st.just(BUS_SOCKET),
+        asked_us=US,
+        uptime_us=US,
+        version=st.text(max_size=9),
+        state=st.text(max_size=9),
+        initrd_us=US,
+        userspace_us=US,
+        finished_us=US,
+        jobs=st.lists(st.builds(Job, unit=NAMES, type=NAMES, state=NAMES), max_size=2).map(tuple),
+        units=st.lists(
+            st.builds(UnitState, name=NAMES, load=NAMES, active=NAMES, sub=NAMES, changed_us=US, started_us=US),
+            max_size=3,
+        ).map(tuple),
     ),
     Namespaces: st.builds(NamespaceAnswer, st.dictionaries(st.sampled_from(Namespace), st.sampled_from(Sharing))),
 }

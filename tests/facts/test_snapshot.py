@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.facts.fact import Fact, Known, Unknown, need
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Failure, MetadataAnswer, Process, UnameAnswer, VfsStat
+from nodediag.host.ask import BUS_SOCKET, Failure, MetadataAnswer, Process, SystemdAnswer, UnameAnswer, VfsStat
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 
@@ -53,6 +53,10 @@ UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
 GIVEN = {"image", "logs", "instance_data", "node_object", "gke_versions"}  # not from the node
 NAMES = tuple(name for name in Facts.__struct_fields__ if name not in GIVEN)
 SERVER = MetadataAnswer("169.254.169.254", "Metadata Server for VM", {"instance/id": "1"}, {})
+SYSTEMD = SystemdAnswer(
+    socket=BUS_SOCKET, asked_us=3, uptime_us=2, version="255", state="running", initrd_us=0, userspace_us=1,
+    finished_us=1, units=(), jobs=(),
+)  # fmt: skip
 
 
 def fact(facts: Facts, name: str) -> Fact[object]:
@@ -67,7 +71,7 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     kubelet = Process(9, 1, "kubelet", ("kubelet",), "S")
-    found = facts(host({**NODE}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
+    found = facts(host({**NODE, BUS_SOCKET: SYSTEMD}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
     assert codes(found) == {}
     assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
@@ -94,6 +98,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "memory",
             "load",
             "cgroups",
+            "units",
         ),
         Code.ABSENT,
     ) | {"metadata": Code.NOT_ASKED}  # no firmware says that this is Compute Engine
@@ -117,7 +122,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     found = facts(host({**NODE, "/proc/1/mountinfo": pod}, uname=UNAME))
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
-        " kubelet containerd_config pids file_handles inotify conntrack kubepods"
+        " kubelet containerd_config pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
@@ -127,7 +132,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
 def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "MakeFacts") -> None:
     garbled = {"/proc/1/mountinfo": "garbled\n", "/etc/machine-id": "short\n", "/proc/stat": "", "/etc/os-release": ""}
     refused = Failure(Reason(code=Code.NOT_PERMITTED, detail="no"))
-    found = facts(host({**NODE, **garbled, "/proc/cmdline": refused}, uname=UNAME))
+    found = facts(host({**NODE, **garbled, "/proc/cmdline": refused, BUS_SOCKET: SYSTEMD}, uname=UNAME))
     assert codes(found) == {
         "mounts": Code.UNPARSABLE,
         "root_slot": Code.UNPARSABLE,

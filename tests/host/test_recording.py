@@ -14,6 +14,7 @@ from nodediag.host.ask import (
     Ask,
     Content,
     Failure,
+    Job,
     List,
     Lock,
     Locked,
@@ -34,9 +35,12 @@ from nodediag.host.ask import (
     Sharing,
     Stat,
     Statvfs,
+    SystemdAnswer,
     Target,
     Uname,
     UnameAnswer,
+    Units,
+    UnitState,
     VfsStat,
 )
 from nodediag.host.origin import open_host
@@ -74,6 +78,21 @@ TOLD: dict[Ask, Reply] = {
         {"instance/image": Reason(code=Code.ABSENT, detail="the metadata server answered 404")},
     ),
     Namespaces(): NamespaceAnswer({Namespace.NET: Sharing.OTHER}),
+    Units(): SystemdAnswer(
+        socket="/run/systemd/private",
+        asked_us=1_790_000_000_000_000,
+        uptime_us=3,
+        version="252",
+        state="degraded",
+        initrd_us=0,
+        userspace_us=1,
+        finished_us=2,
+        jobs=(Job(unit="a.service", type="start", state="waiting"),),
+        units=(
+            UnitState(name="a.service", load="loaded", active="failed", sub="failed", restarts=5, result="watchdog"),
+            UnitState(name="b.target", load="loaded", active="active", sub="active"),
+        ),
+    ),
 }
 FAILED: dict[Ask, Reply] = {
     Read(f"/failed/{code}", 10): Failure(Reason(code=code, detail=f"because: {code}", needs="much")) for code in Code

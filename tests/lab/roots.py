@@ -20,7 +20,11 @@ PROGRAM: Final = {"cos": "/var/lib/toolbox/nodediag", "ubuntu": "/opt/nodediag"}
 _UNNEEDED: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 _ROOT_MIB: Final = 700
 _STATE_MIB: Final = 1024
-_ENABLED: Final = ("kubelet.service", "containerd.service", "lab-node.service", "ssh.service")
+_ENABLED: Final = (
+    "kubelet.service", "containerd.service", "lab-node.service", "ssh.service", "kubernetes.target",
+    "kube-node-installation.service", "kube-node-configuration.service", "kubelet-monitor.service",
+    "kube-logrotate.timer",
+)  # fmt: skip
 _DISABLED: Final = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
     "fstrim.timer", "getty@tty1.service", "console-getty.service", "systemd-networkd.service",

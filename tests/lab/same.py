@@ -14,7 +14,8 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 _OF_THE_RUN: Final = ("observed_at", "generated_at", "view", "duration_ms")
 # what is another number a moment later; that both know it, or both not, is all that can be compared
 _MEASURED: Final = (
-    "conntrack", "disks", "file_handles", "inotify", "kubepods", "load", "memory", "pids", "pressure", "processes",
+    "conntrack", "disks", "file_handles", "inotify", "journal_use", "kubepods", "load", "memory", "pids", "pressure",
+    "processes", "units",
 )  # fmt: skip
 MEASURED_CHECKS: Final = (
     "pressure.",

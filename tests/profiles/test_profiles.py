@@ -11,7 +11,7 @@ from nodediag.images.choose import choose
 from nodediag.model.image import Answer, Contradiction, Image, ImageType, OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.profiles.load import BASE, Catalogue, builtin, parse
-from nodediag.profiles.profile import PathRule, Persistence, Profile
+from nodediag.profiles.profile import PathRule, Persistence, Profile, UnitRule
 
 HEAD: Final = 'version = "1"\ndate = "2026-01-01"\ndocument = "none"\nsource = "a test"\n'
 RULE: Final = 'why = "w"\nsource = "s"\n'
@@ -43,6 +43,14 @@ def catalogue(**texts: str) -> Catalogue:
             "severity.\"mounts.writable\": found 'bad', wanted one of critical",
         ),
         (f'[[cgroup]]\nversion = "2"\n{RULE}', "cgroup[0].version: found '2', wanted `int`"),
+        (f'[units."kubelet.service"]\nenabled = 1\n{RULE}', 'units."kubelet.service".enabled: found 1, wanted `bool`'),
+        (f'[units."a.service"]\n{RULE}[units."b.timer"]\nwhy = "w"\n', 'units."b.timer": found no key `source`'),
+        (f"[units.kubelet]\n{RULE}", 'units."kubelet": wanted a unit\'s whole name, such as `kubelet.service`'),
+        (f'[units."/x.service"]\n{RULE}', 'units."/x.service": wanted a unit\'s whole name'),
+        (f"[[failed_units]]\nnames = [1]\n{RULE}", "failed_units[0].names[0]: found 1, wanted `str`"),
+        (f"[flapping]\nrestarts = 5\n{RULE}", "flapping: found no key `within_minutes`"),
+        (f"[startup]\nboot = 5\n{RULE}", "startup: found the unknown key `boot`, wanted one of boot_minutes"),
+        (f'[journald]\npersistent = "yes"\nover_percent = 1\n{RULE}', "journald.persistent: found 'yes', wanted"),
         ("essential = [1]\n", "essential[0]: found 1, wanted `str`"),
         (f"[[expected_mounts]]\npaths = [true]\n{RULE}", "expected_mounts[0].paths[0]: found True, wanted `str`"),
         ("essential = 1\nessential = 2\n", "not TOML"),
@@ -158,6 +166,26 @@ def test_a_profile_lies_over_what_it_extends() -> None:
     assert len(over.expected_mounts) == len(under.expected_mounts) + 1
     assert over.root == under.root
     assert over.cgroup == under.cgroup
+
+
+def test_units_add_up_and_one_can_be_taken_away_or_replaced() -> None:
+    rest = (
+        f'without = ["kubelet-monitor.service"]\n[units."mine.service"]\n{RULE}[units."kubelet.service"]\n{RULE}'
+        f'[[failed_units]]\nnames = ["x*"]\n{RULE}[flapping]\nrestarts = 1\nwithin_minutes = 2\n{RULE}'
+    )
+    under, over = catalogue().get("cos"), catalogue(mine=file("mine", "cos", rest)).get("mine")
+    assert set(over.units) == {*under.units, "mine.service"} - {"kubelet-monitor.service"}
+    assert over.units["kubelet.service"] == UnitRule(why="w", source="s")
+    assert [rule.names for rule in over.failed_units[len(under.failed_units) :]] == [("x*",)]
+    assert over.flapping
+    assert over.flapping.within_minutes == 2
+    assert (over.startup, over.journald) == (under.startup, under.journald)
+
+
+def test_every_unit_a_profile_names_says_what_to_do() -> None:
+    for profile in catalogue().all():
+        for name, rule in profile.units.items():
+            assert rule.remedy, f"{profile.name}: {name}"
 
 
 def test_a_later_text_takes_the_place_of_an_earlier_one_of_its_name() -> None:

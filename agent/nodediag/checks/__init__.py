@@ -3,11 +3,13 @@
 from typing import Final
 
 from nodediag.checks import (
+    boot,
     cgroups,
     conditions,
     disks,
     image,
     image_source,
+    journald,
     kubelet,
     limits,
     logs,
@@ -17,6 +19,7 @@ from nodediag.checks import (
     partitions,
     pressure,
     processes,
+    units,
 )
 from nodediag.checks.check import Check
 
@@ -28,6 +31,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     *partitions.CHECKS,
     *cgroups.CHECKS,
     *kubelet.CHECKS,
+    *boot.CHECKS,
+    *units.CHECKS,
+    *journald.CHECKS,
     *disks.CHECKS,
     *memory.CHECKS,
     *pressure.CHECKS,

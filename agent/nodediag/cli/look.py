@@ -13,7 +13,7 @@ from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
 from nodediag.facts import kubelet, packages
 from nodediag.host import own
-from nodediag.host.ask import Processes, Read
+from nodediag.host.ask import Processes, Read, Units
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened, open_host
 from nodediag.logs.node import LOGS, Logs, encoded, not_asked
@@ -50,7 +50,7 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
         if options.no_logs
         else logs_of(opened, options, signatures, now, options.timeout)
     )
-    opened.ahead(Processes(kubelet.PROGRAMS), Read(packages.STATUS_PATH, packages.CAP_BYTES))
+    opened.ahead(Processes(kubelet.PROGRAMS), Read(packages.STATUS_PATH, packages.CAP_BYTES), Units())
     try:
         return _judged(opened, logs, signatures, options, now)
     finally:

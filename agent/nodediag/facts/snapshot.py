@@ -17,6 +17,8 @@ from nodediag.facts import (
     inputs as inputs_,
     instance as instance_,
     instance_data,
+    journal_use as journal_use_,
+    journald as journald_,
     kernel as kernel_,
     kubelet as kubelet_,
     kubepods as kubepods_,
@@ -35,6 +37,8 @@ from nodediag.facts import (
     processes as processes_,
     root_slot as root_slot_,
     runtime as runtime_,
+    unit_files as unit_files_,
+    units as units_,
 )
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import Cgroups
@@ -50,6 +54,8 @@ from nodediag.facts.inotify import Inotify
 from nodediag.facts.inputs import NO_INPUTS, Inputs
 from nodediag.facts.instance import Instance
 from nodediag.facts.instance_data import InstanceData
+from nodediag.facts.journal_use import JournalUse
+from nodediag.facts.journald import Journald
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.kubepods import Kubepods
@@ -67,6 +73,8 @@ from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
+from nodediag.facts.unit_files import UnitFiles
+from nodediag.facts.units import Units
 from nodediag.host.host import Host
 from nodediag.model.image import Image
 from nodediag.model.logs import LogResult
@@ -102,6 +110,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     instance_data: Fact[InstanceData] = NOT_COLLECTED
     node_object: Fact[NodeObject] = NOT_COLLECTED
     gke_versions: Fact[GkeVersions] = NOT_COLLECTED
+    units: Fact[Units] = NOT_COLLECTED
+    unit_files: Fact[UnitFiles] = NOT_COLLECTED
+    journald: Fact[Journald] = NOT_COLLECTED
+    journal_use: Fact[JournalUse] = NOT_COLLECTED
     logs: Fact[LogResult] = NOT_COLLECTED
     memory: Fact[Memory] = NOT_COLLECTED
     pressure: Fact[Pressure] = NOT_COLLECTED
@@ -176,6 +188,10 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
         metadata=settle(lambda: metadata_.collect(host, instance, inputs.metadata)),
         instance_data=inputs_.fact(inputs.instance, instance_data.OPTION, "a file about the instance"),
         node_object=inputs_.fact(inputs.node_object, node_object.OPTION, "the node's object"),
+        units=attempt(units_, host, elsewhere),
+        unit_files=attempt(unit_files_, host, elsewhere),
+        journald=attempt(journald_, host, elsewhere),
+        journal_use=attempt(journal_use_, host, elsewhere),
     )
 
 

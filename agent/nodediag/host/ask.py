@@ -5,11 +5,14 @@ and told again from one.
 """
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from nodediag.model.reason import Reason
+
+BUS_SOCKET: Final = "/run/dbus/system_bus_socket"
+PRIVATE_SOCKET: Final = "/run/systemd/private"
 
 
 class Namespace(StrEnum):
@@ -84,7 +87,11 @@ class Metadata(msgspec.Struct, frozen=True, tag=True):
     server: str = ""
 
 
-Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata
+class Units(msgspec.Struct, frozen=True, tag=True):
+    """What systemd says of the boot, its jobs and its units, at its own D-Bus sockets."""
+
+
+Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata | Units
 
 
 class Content(msgspec.Struct, frozen=True, tag=True):
@@ -201,6 +208,55 @@ class MetadataAnswer(msgspec.Struct, frozen=True, tag=True):
     refused: dict[str, Reason]
 
 
+Microseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class UnitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One unit, in systemd's words; times are since 1970, 0 for never.
+
+    `restarts` are those that systemd made by itself since somebody last started it, asked of services that run or
+    should. The last four are asked of units that failed, were restarted, or are between two states.
+    """
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    job: str = ""
+    restarts: Annotated[int, msgspec.Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+    result: str = ""
+    exit_status: int = 0
+    changed_us: Microseconds = 0
+    started_us: Microseconds = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job that systemd has not finished: `start` of a unit, `waiting` or `running`."""
+
+    unit: str
+    type: str
+    state: str
+
+
+class SystemdAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answers Units: at which socket and when it was asked, what the boot came to, and the units.
+
+    The units are all services, targets, timers and sockets in memory, and whatever failed. Times of the boot are on
+    the monotonic clock, which starts with the kernel; 0 where it has not come to that.
+    """
+
+    socket: str
+    asked_us: Microseconds
+    uptime_us: Microseconds
+    version: str
+    state: str
+    initrd_us: Microseconds
+    userspace_us: Microseconds
+    finished_us: Microseconds
+    units: tuple[UnitState, ...]
+    jobs: tuple[Job, ...]
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
@@ -218,11 +274,12 @@ Reply = (
     | NamespaceAnswer
     | Locked
     | MetadataAnswer
+    | SystemdAnswer
     | Failure
 )
 
 
-def place(ask: Ask) -> str:
+def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
     """Name what was asked, for a person: a path, or the question itself."""
     match ask:
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
@@ -237,3 +294,5 @@ def place(ask: Ask) -> str:
             return "the namespaces of PID 1"
         case Metadata():
             return "the metadata server"
+        case Units():
+            return "what systemd says of its units"

@@ -27,9 +27,11 @@ from nodediag.host.ask import (
     Reply,
     Stat,
     Statvfs,
+    SystemdAnswer,
     Target,
     Uname,
     UnameAnswer,
+    Units,
     VfsStat,
     place,
 )
@@ -129,6 +131,15 @@ class Host:
         """Give a symbolic link's target as it is written."""
         return self._ask(Readlink(path), Target).target
 
+    def link(self, path: str) -> str | None:
+        """Give a symbolic link's target as it is written, None for what is no link."""
+        try:
+            return self._ask(Readlink(path), Target, expected=Code.WRONG_KIND).target
+        except ReadError as error:
+            if error.reason.code is Code.WRONG_KIND:
+                return None
+            raise
+
     def processes(self, *names: str) -> ProcessList:
         """Give the processes that run programs of these names, and those that do not get on, by pid; asked once."""
         return self._ask(Processes(names), ProcessList)
@@ -147,6 +158,10 @@ class Host:
         """Ask the metadata server for some values; a server other than the usual one is named `host[:port]`."""
         return self._ask(Metadata(keys, server), MetadataAnswer)
 
+    def units(self) -> SystemdAnswer:
+        """Give what systemd says of the boot, its jobs and its units."""
+        return self._ask(Units(), SystemdAnswer)
+
     def lock(self, path: str) -> bool:
         """Try once for the lock of this node; false where another diagnosis holds it."""
         return self._ask(Lock(path), Locked).held
@@ -164,7 +179,7 @@ class Host:
         """List what the node refused, by path; what is merely absent is no blind spot."""
         return tuple(BlindSpot(what=what, reason=reason) for what, reason in sorted(self.missed.items()))
 
-    def _ask(self, ask: Ask, wanted: type[R]) -> R:
+    def _ask(self, ask: Ask, wanted: type[R], expected: Code | None = None) -> R:
         reply = self._listed.get(ask) or self._source.answer(ask)
         if isinstance(ask, Processes):
             self._listed[ask] = reply
@@ -175,6 +190,6 @@ class Host:
             reason = reply.reason
         else:
             reason = Reason(code=Code.UNPARSABLE, detail=f"{where}: the answer on record is of another kind")
-        if reason.code not in _SILENT:
+        if reason.code not in _SILENT and reason.code is not expected:
             self.missed[where] = reason
         raise ReadError(where, reason)

@@ -3,11 +3,14 @@
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable
 from typing import Final
 
 from nodediag.host import lock, processes
 from nodediag.host.ask import (
+    BUS_SOCKET,
+    PRIVATE_SOCKET,
     Ask,
     Content,
     Failure,
@@ -31,12 +34,14 @@ from nodediag.host.ask import (
     Target,
     Uname,
     UnameAnswer,
+    Units,
     VfsStat,
 )
 from nodediag.host.node_root import open_root
 from nodediag.host.root import NotGivenError, Root
 from nodediag.model.reason import Code, Reason
 
+UNITS_BUDGET_S: Final = 5.0  # less than a child is given, so that the answer is ours
 _NAMES_CAP_BYTES: Final = 8 * 1024 * 1024
 _NAME_COSTS_BYTES: Final = 64  # in memory, beside its letters
 _LOCKS_CAP_BYTES: Final = 4 * 1024 * 1024
@@ -51,6 +56,7 @@ _CODES: Final = {
     errno.EISDIR: Code.WRONG_KIND,
     errno.ENXIO: Code.WRONG_KIND,
     errno.EXDEV: Code.ESCAPES_ROOT,
+    errno.ECONNREFUSED: Code.ABSENT,  # a socket that nobody listens at any more
     errno.ENAMETOOLONG: Code.UNSUPPORTED,
     errno.ETIMEDOUT: Code.TIMED_OUT,
     errno.EOPNOTSUPP: Code.UNSUPPORTED,
@@ -71,9 +77,12 @@ _FIRST: Final = {
 class LiveSource:
     """A root directory of this machine, asked directly; a lock it takes is handed over, so that it outlives a child."""
 
-    def __init__(self, root: str, hand_over: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, root: str, hand_over: Callable[[int], None] | None = None, *, units_budget_s: float = UNITS_BUDGET_S
+    ) -> None:
         self._path = root
         self._root: Root | None = None
+        self._units_budget_s = units_budget_s
         self._locks: list[int] = []
         self._hand_over = hand_over or self._locks.append
 
@@ -109,6 +118,8 @@ class LiveSource:
                 from nodediag.host import metadata  # noqa: PLC0415 - http.client, which only who asks needs
 
                 return metadata.fetch(keys, server)
+            case Units():
+                return self._units()
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -213,6 +224,33 @@ class LiveSource:
             return processes.living(f"/proc/self/fd/{procfs}", names)
         finally:
             os.close(procfs)
+
+    def _units(self) -> Reply:
+        """Ask at the first socket that answers; the bus's failure is told first, unless there is no bus."""
+        until = time.monotonic() + self._units_budget_s
+        refused = Failure(Reason(code=Code.ABSENT, detail="systemd has no socket here"))
+        for path in (BUS_SOCKET, PRIVATE_SOCKET):
+            try:
+                said = self._units_at(path, until)
+            except OSError as error:
+                said = failure(error, path)
+            if not isinstance(said, Failure):
+                return said
+            if refused.reason.code is Code.ABSENT:
+                refused = said
+        return refused
+
+    def _units_at(self, path: str, until: float) -> Reply:
+        fd = self._open(path, os.O_PATH)
+        from nodediag.host import dbus  # noqa: PLC0415 - only where there is a socket
+
+        try:
+            with dbus.connected(fd, path, until) as connection:
+                return dbus.systemd(connection, path)
+        except dbus.TalkError as error:
+            return Failure(Reason(code=error.code, detail=f"{path}: {error}", needs="a systemd that answers there"))
+        finally:
+            os.close(fd)
 
     def _sharing(self, kind: Namespace) -> Sharing:
         if kind is Namespace.MOUNT and self._path != "/":

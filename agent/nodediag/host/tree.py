@@ -26,6 +26,7 @@ from nodediag.host.ask import (
     Statvfs,
     Uname,
     UnameAnswer,
+    Units,
     place,
 )
 from nodediag.host.host import Source
@@ -53,7 +54,7 @@ class TreeSource:
                 return self._uname()
             case Namespaces():
                 return self._namespaces(ask)
-            case Lock() | Metadata():
+            case Lock() | Metadata() | Units():  # a socket that lies in a folder is nobody's, or ours
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")

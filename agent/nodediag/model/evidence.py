@@ -77,6 +77,14 @@ class InputEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     text: str
 
 
+class DbusEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dbus"):
+    """What was answered over D-Bus: at which socket, and of what."""
+
+    path: str
+    name: str
+    text: str
+
+
 Evidence = (
     FileEvidence
     | PathEvidence
@@ -87,4 +95,5 @@ Evidence = (
     | NodeObjectEvidence
     | HttpEvidence
     | InputEvidence
+    | DbusEvidence
 )

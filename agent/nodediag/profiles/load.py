@@ -32,10 +32,17 @@ def parse(file: str, text: str) -> ProfileFile:
         raise mistake.explain(file, raw, error) from error
     if not parsed.name:
         raise ProfileError(file, "name", "found '', wanted a name")
-    for path in (*parsed.paths, *parsed.without):
+    for path in (*parsed.paths, *(name for name in parsed.without if not _is_unit(name))):
         if not path.startswith("/") or (path != "/" and path.endswith("/")):
             raise ProfileError(file, f'paths."{path}"', "wanted an absolute path without a slash at its end")
+    for unit in parsed.units:
+        if not _is_unit(unit):
+            raise ProfileError(file, f'units."{unit}"', "wanted a unit's whole name, such as `kubelet.service`")
     return parsed
+
+
+def _is_unit(name: str) -> bool:
+    return "/" not in name and bool(name.rpartition(".")[0])
 
 
 class Catalogue:
@@ -90,6 +97,11 @@ class Catalogue:
             kubelet=laid.kubelet,
             eviction=laid.eviction,
             thresholds=laid.thresholds,
+            units=laid.units,
+            failed_units=laid.failed_units,
+            flapping=laid.flapping,
+            startup=laid.startup,
+            journald=laid.journald,
             waivers=laid.waivers,
             image_source=laid.image_source,
             conditions=laid.conditions,
@@ -120,6 +132,7 @@ class Catalogue:
 def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
     """Lay one profile over another: tables merge key by key, lists add up, single values are replaced."""
     paths = {path: rule for path, rule in under.paths.items() if path not in over.without}
+    units = {name: rule for name, rule in under.units.items() if name not in over.without}
     return msgspec.structs.replace(
         over,
         essential=tuple(dict.fromkeys((*under.essential, *over.essential))),
@@ -131,6 +144,11 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         kubelet=under.kubelet if over.kubelet is msgspec.UNSET else over.kubelet,
         eviction={**under.eviction, **over.eviction},
         thresholds={**under.thresholds, **over.thresholds},
+        units={**units, **over.units},
+        failed_units=(*under.failed_units, *over.failed_units),
+        flapping=under.flapping if over.flapping is msgspec.UNSET else over.flapping,
+        startup=under.startup if over.startup is msgspec.UNSET else over.startup,
+        journald=under.journald if over.journald is msgspec.UNSET else over.journald,
         waivers=(*over.waivers, *under.waivers),
         image_source=under.image_source if over.image_source is msgspec.UNSET else over.image_source,
         conditions={**under.conditions, **over.conditions},

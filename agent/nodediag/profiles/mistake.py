@@ -15,6 +15,9 @@ from nodediag.profiles.profile import (
     ConditionRule,
     EvictionRule,
     ExpectedMounts,
+    FailedUnitsRule,
+    FlappingRule,
+    JournaldRule,
     KubeletRule,
     Match,
     PathRule,
@@ -22,7 +25,9 @@ from nodediag.profiles.profile import (
     ProfileFile,
     RootRule,
     SourceRule,
+    StartupRule,
     ThresholdRule,
+    UnitRule,
     WaiverRule,
 )
 
@@ -34,6 +39,8 @@ _LONGEST: Final = 80
 _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "": ProfileFile, "match": Match, "paths": PathRule, "expected_mounts": ExpectedMounts, "root": RootRule,
     "cgroup": CgroupRule, "kubelet": KubeletRule, "eviction": EvictionRule, "thresholds": ThresholdRule,
+    "units": UnitRule, "failed_units": FailedUnitsRule,
+    "flapping": FlappingRule, "startup": StartupRule, "journald": JournaldRule,
     "waivers": WaiverRule,
     "image_source": SourceRule, "conditions": ConditionRule,
     "applicable": Applicable,

@@ -91,6 +91,31 @@ class EvictionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     source: str
 
 
+class UnitRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must hold of a unit: it runs, and no mask keeps it from starting.
+
+    `enabled` is for what is enabled once rather than started by something at each boot. An optional unit is judged only
+    where the node has it. `own` are the files about it, with `*`, that the image or its scripts bring.
+    """
+
+    enabled: bool = False
+    optional: bool = False
+    own: tuple[str, ...] = ()
+    severity: Severity | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    document: str = ""
+    remedy: str = ""
+
+
+class FailedUnitsRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units whose failure says nothing of the node; in `names` a `*` stands for anything."""
+
+    names: tuple[str, ...]
+    why: str
+    source: str
+
+
 class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From where on a measured value is a problem; the key names what is measured, data/linux.toml says in what."""
 
@@ -99,6 +124,38 @@ class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     least: float | msgspec.UnsetType = msgspec.UNSET  # for what must not be lower: a warning
     why: str
     source: str
+    remedy: str = ""
+
+
+class FlappingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many restarts of systemd's own, the last of them how recent, are too many."""
+
+    restarts: int
+    within_minutes: int
+    why: str
+    source: str
+    remedy: str = ""
+
+
+class StartupRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a boot may take, and how long any job after it."""
+
+    boot_minutes: int
+    job_minutes: int
+    why: str
+    source: str
+    document: str = ""
+    remedy: str = ""
+
+
+class JournaldRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the journal is kept over a reboot, and by how much it may be larger than journald means it to be."""
+
+    persistent: bool
+    over_percent: int
+    why: str
+    source: str
+    document: str = ""
     remedy: str = ""
 
 
@@ -165,6 +222,11 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
     eviction: dict[str, EvictionRule] = {}
     thresholds: dict[str, ThresholdRule] = {}
+    units: dict[str, UnitRule] = {}
+    failed_units: tuple[FailedUnitsRule, ...] = ()
+    flapping: FlappingRule | msgspec.UnsetType = msgspec.UNSET
+    startup: StartupRule | msgspec.UnsetType = msgspec.UNSET
+    journald: JournaldRule | msgspec.UnsetType = msgspec.UNSET
     waivers: tuple[WaiverRule, ...] = ()
     image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
     conditions: dict[str, ConditionRule] = {}
@@ -191,6 +253,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     kubelet: KubeletRule | msgspec.UnsetType = msgspec.UNSET
     eviction: dict[str, EvictionRule] = {}
     thresholds: dict[str, ThresholdRule] = {}
+    units: dict[str, UnitRule] = {}
+    failed_units: tuple[FailedUnitsRule, ...] = ()
+    flapping: FlappingRule | msgspec.UnsetType = msgspec.UNSET
+    startup: StartupRule | msgspec.UnsetType = msgspec.UNSET
+    journald: JournaldRule | msgspec.UnsetType = msgspec.UNSET
     waivers: tuple[WaiverRule, ...] = ()
     judged_on: dt.date = dt.date.max  # the day on which a waiver must still hold; where none is said, none does
     image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import (
+    DbusEvidence,
     Evidence,
     FileEvidence,
     HttpEvidence,
@@ -161,7 +162,7 @@ def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
     yield Text("")
 
 
-def _told(evidence: Evidence) -> str:  # noqa: PLR0911 - one for each kind
+def _told(evidence: Evidence) -> str:  # noqa: C901, PLR0911 - one for each kind
     match evidence:
         case FileEvidence(path=path, line=line, text=text):
             return f"{path}{f':{line}' if line else ''}: {text[:_TEXT_SHOWN]}"
@@ -181,6 +182,8 @@ def _told(evidence: Evidence) -> str:  # noqa: PLR0911 - one for each kind
             return f"{url}: {text[:_TEXT_SHOWN]}"
         case InputEvidence(option=option, path=path, text=text):
             return f"{option} {path}: {text[:_TEXT_SHOWN]}"
+        case DbusEvidence(path=path, name=name, text=text):
+            return f"{path} on {name}: {text[:_TEXT_SHOWN]}"
 
 
 def _history(logs: LogResult) -> Iterator[Block]:
