@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from nodediag.checks import CHECKS
@@ -34,3 +35,18 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_what_covers_each_row_of_the_documents_is_current() -> None:
+    command = [sys.executable, "-I", str(ROOT / "tests/coverage_document.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout == (ROOT / "docs/coverage.md").read_text(), "run tests/coverage_document.py"
+
+
+def test_every_row_stands_in_the_list_of_rows_and_in_that_of_what_covers_it() -> None:
+    lists = tomllib.loads((ROOT / "docs/coverage.toml").read_text())
+    assert list(lists["rows"]) == list(lists["by"])
+    numbers = {"A": range(1, 11), "B": range(1, 8), "C": range(1, 2), "D": range(10), "E": range(1, 11)}
+    numbers |= {"F": range(1, 3), "G": range(1, 2), "H": range(1, 3)}
+    assert set(lists["rows"]) == {f"{letter}{number}" for letter, all_ in numbers.items() for number in all_}

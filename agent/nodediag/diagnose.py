@@ -6,7 +6,7 @@ root -> facts -> image -> logs -> profile -> checks -> report. Each step hands a
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 import msgspec
@@ -31,7 +31,18 @@ from nodediag.model.image import Image
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
 from nodediag.model.reason import BlindSpot, Reason
-from nodediag.model.report import Counts, Departure, Origin, ProfileUsed, Report, Scope, Tool, View
+from nodediag.model.report import (
+    Counts,
+    DataAge,
+    Departure,
+    Origin,
+    ProfileUsed,
+    Report,
+    Scope,
+    StorageSupport,
+    Tool,
+    View,
+)
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue
 from nodediag.profiles.profile import Profile
@@ -60,7 +71,7 @@ def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
     return Report(
         observed_at=observed_at,
         generated_at=now,
-        tool=Tool(version=__version__, data_digest=catalogue.digest),
+        tool=Tool(version=__version__, data_digest=catalogue.digest, data=_ages(catalogue.dates, observed_at)),
         verdict=verdict,
         verdict_because=because,
         scope=Scope.FULL if all(request.selects(check.id) for check in CHECKS) else Scope.PARTIAL,
@@ -198,4 +209,19 @@ def _used(profile: Profile) -> ProfileUsed:
             for path, rule in profile.paths.items()
             if rule.departs
         ),
+        storage=tuple(
+            StorageSupport(
+                volume=name,
+                supported=rule.supported.value,
+                since_milestone=rule.since_milestone,
+                document=rule.document,
+            )
+            for name, rule in profile.storage.items()
+        ),
     )
+
+
+def _ages(dates: dict[str, str], observed_at: datetime) -> dict[str, DataAge]:
+    """Say how old data is, as of when the node was looked at; what is newer than that is of age 0."""
+    days = {kind: (observed_at.date() - date.fromisoformat(text)).days for kind, text in dates.items()}
+    return {kind: DataAge(date=text, age_days=max(0, days[kind])) for kind, text in dates.items()}

@@ -34,6 +34,7 @@ from nodediag.facts.pressure import Pressure, Stall
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.storage import KINDS, KernelCan, Storage, Support, Uses, Volume
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import Units
 from nodediag.host.ask import BUS_SOCKET, SystemdAnswer, UnitState
@@ -49,6 +50,7 @@ from nodediag.model.evidence import (
 from nodediag.model.image import Answer, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import LogFile, LogResult
 from nodediag.model.reason import Code, Reason
+from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.profiles.profile import Profile
 
@@ -86,7 +88,8 @@ CGROUPS: Final = Cgroups(
 RESERVED: Final = Told(value="1Gi", by="kubeReserved", evidence=FileEvidence(path="/k", line=2, text="memory: 1Gi"))
 KUBELET: Final = Kubelet(
     running=True, pids=(7,), endpoint="unix:///run/containerd/containerd.sock", endpoint_from=EndpointFrom.FLAG,
-    settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True,
+    settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True, version="v1.34.0-gke.1662000",
+    flags={"version": "v1.34.0-gke.1662000", "node-labels": "cloud.google.com/gke-nodepool=p"},
     evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
 )  # fmt: skip
 MEMORY: Final = Memory(
@@ -108,6 +111,8 @@ KUBEPODS: Final = Kubepods(
         for name in ("pids.current", "pids.max", "memory", "nr_descendants", "nr_dying_descendants")
     },
 )  # fmt: skip
+IDLE: Final = Volume(kernel=Known(KernelCan(support=Support.MODULE)), in_use=Known(Uses(uses=(), total=0)))
+STORAGE: Final = Storage(volumes=dict.fromkeys(KINDS, IDLE))
 CALM: Final = ("cpu some", "memory some", "memory full", "io some", "io full")
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
@@ -228,6 +233,7 @@ def healthy(table: Table) -> Healthy:
         partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
         root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),
         disks=half_full(),
+        storage=Known(STORAGE),
         memory=Known(MEMORY),
         pressure=Known(Pressure(kept=True, stalls=tuple(calm(*names.split()) for names in CALM))),
         load=Known(LOAD),
@@ -269,13 +275,13 @@ def systemd() -> Systemd:
 @pytest.fixture
 def profile() -> Profile:
     """The profile of cos_containerd."""
-    return Catalogue(builtin()).get("cos_containerd")
+    return Catalogue(builtin(), issues=issues.builtin()).get("cos_containerd")
 
 
 @pytest.fixture
 def base() -> Profile:
     """The base profile, where no image's fits."""
-    return Catalogue(builtin()).get("linux")
+    return Catalogue(builtin(), issues=issues.builtin()).get("linux")
 
 
 def line(path: str) -> FileEvidence:

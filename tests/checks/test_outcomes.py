@@ -19,10 +19,11 @@ from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.storage import Storage, Use, Uses
 from nodediag.facts.unit_files import UnitFile
 from nodediag.facts.units import Units
 from nodediag.host.ask import UnitState
-from nodediag.model.evidence import FileEvidence, JournalEvidence, ProcessEvidence
+from nodediag.model.evidence import FileEvidence, JournalEvidence, PathEvidence, ProcessEvidence
 from nodediag.model.image import Answer, Contradiction, Finding, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample
 from nodediag.model.outcome import CheckResult, Outcome, Severity
@@ -104,6 +105,14 @@ def with_fields(fact: Fact[S], **fields: object) -> Known[S]:
     held = known(fact)
     assert held is not None
     return Known(msgspec.structs.replace(held, **fields))
+
+
+def in_use(facts: Facts, name: str) -> Known[Storage]:
+    held = known(facts.storage)
+    assert held is not None
+    session = Use(what="session1", evidence=PathEvidence(path="/sys/class/iscsi_session/session1", type="link"))
+    used = msgspec.structs.replace(held.volumes[name], in_use=Known(Uses(uses=(session,), total=1)))
+    return Known(Storage(volumes={**held.volumes, name: used}))
 
 
 def stalled(facts: Facts, resource: str) -> Known[Pressure]:
@@ -205,6 +214,8 @@ def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[
         "disks.space": healthy(disks=disks(available=14_000)),
         "disks.inodes": healthy(disks=disks(inodes_free=200)),
         "disks.writable": healthy(mounts=Known(gone_read_only)),
+        "storage.supported": healthy(storage=in_use(whole, "iscsi")),
+        "issues.known": healthy(cgroups=Known(legacy)),
     }
 
 
@@ -215,7 +226,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
     unsure = image_with(healthy(), **fields, open={"image_type": short, "runtime": short, "gce": short})
     blind = healthy(
         mounts=missing, kubelet=missing, image=unsure, partitions=missing, root_slot=missing, cmdline=missing,
-        cgroups=missing, logs=missing, disks=missing, memory=missing, pressure=missing, load=missing,
+        cgroups=missing, logs=missing, disks=missing, storage=missing, memory=missing, pressure=missing, load=missing,
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
         metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
         units=missing, unit_files=missing, journald=missing, journal_use=missing,
@@ -269,7 +280,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
-    nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={})
+    nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=())
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

@@ -3,12 +3,14 @@ import os
 import pty
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from nodediag.cli.schema import text as schema_text
+from nodediag.cli.schema import WHAT, text as schema_text
+from nodediag.host.package import texts
 
 NODEDIAG = (sys.executable, "-I", "-m", "nodediag")
 COS = 'ID=cos\nVERSION_ID=121\nPRETTY_NAME="Container-Optimized OS from Google"\n'
@@ -267,15 +269,31 @@ def test_explain_tells_what_a_check_is_for() -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("what", ["report", "profile", "watch"])
+@pytest.mark.parametrize("what", WHAT)
 def test_schemas_are_valid_schemas(what: str) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(run("schema", what).stdout))
 
 
 def test_the_schemas_in_the_repository_are_current() -> None:
     folder = Path(__file__).parent.parent.parent / "docs/schemas"
-    for what in ("report", "profile", "watch"):
+    assert {path.stem for path in folder.iterdir()} == set(WHAT)
+    for what in WHAT:
         assert (folder / f"{what}.json").read_bytes() == schema_text(what), f"`nodediag schema {what}` differs"
+
+
+@pytest.mark.parametrize(
+    ("what", "folder"),
+    [("profile", "profiles/data"), ("signature", "signatures/data"), ("issue", "profiles/data/issues")],
+)
+def test_the_data_of_this_release_keeps_to_its_schema(what: str, folder: str) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text(what)))
+    files = texts(folder)
+    assert files
+    for name, text in files.items():
+        data = tomllib.loads(text)
+        assert [f"{name}: {error.json_path}: {error.message}" for error in validator.iter_errors(data)] == []
+        refused = {**data, "colour": 1}
+        assert not validator.is_valid(refused), name
 
 
 def test_the_environment_cannot_steer_the_installed_program(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "partitions",
             "root_slot",
             "disks",
+            "storage",
             "pids",
             "file_handles",
             "inotify",
@@ -123,6 +124,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet containerd_config pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
+        " storage"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
@@ -137,6 +139,7 @@ def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "M
         "mounts": Code.UNPARSABLE,
         "root_slot": Code.UNPARSABLE,
         "disks": Code.UNPARSABLE,
+        "storage": Code.UNPARSABLE,
         "cgroups": Code.UNPARSABLE,
         "kubepods": Code.UNPARSABLE,
         "machine": Code.UNPARSABLE,

@@ -22,6 +22,7 @@ from nodediag.logs.node import ReadLogs
 from nodediag.logs.window import Window
 from nodediag.model.report import Report, Tool
 from nodediag.model.request import Request
+from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.render import as_json, as_text
 
@@ -40,7 +41,7 @@ def report_of(node: Path, now: datetime) -> Report[Facts]:
         logs = ReadLogs(
             opened.folder, texts("signatures/data"), Window(now=now, since="24h"), budget_s=30, captured=True
         )
-        report = diagnose(opened.host, logs, Catalogue(builtin()), Request(), now)
+        report = diagnose(opened.host, logs, Catalogue(builtin(), issues=issues.builtin()), Request(), now)
         logs.close()
     finally:
         opened.close()

@@ -56,12 +56,13 @@ from nodediag.model.outcome import CheckResult, Outcome
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
+from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.signatures.load import merge
 
 HERE: Final = Path(__file__).parent
 STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
-CATALOGUE: Final = Catalogue(builtin())
+CATALOGUE: Final = Catalogue(builtin(), issues=issues.builtin())
 KUBELET_PID: Final = 1234
 HIDDEN: Final = "hidden"
 BOOT_ID_LENGTH: Final = 32

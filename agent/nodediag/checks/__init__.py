@@ -9,6 +9,7 @@ from nodediag.checks import (
     disks,
     image,
     image_source,
+    issues,
     journald,
     kubelet,
     limits,
@@ -19,6 +20,7 @@ from nodediag.checks import (
     partitions,
     pressure,
     processes,
+    storage,
     units,
 )
 from nodediag.checks.check import Check
@@ -35,10 +37,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     *units.CHECKS,
     *journald.CHECKS,
     *disks.CHECKS,
+    *storage.CHECKS,
     *memory.CHECKS,
     *pressure.CHECKS,
     *processes.CHECKS,
     *limits.CHECKS,
     *conditions.CHECKS,
+    *issues.CHECKS,
     *logs.CHECKS,
 )

@@ -4,29 +4,34 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from nodediag.errors import Exit, UsageError
 from nodediag.host import own, package
 
 if TYPE_CHECKING:
     from nodediag.checks.check import Check
+    from nodediag.profiles.issue import Issue
     from nodediag.signatures.signature import Signature
 
 
 @click.command("explain")
 @click.argument("identity", metavar="[ID]", default="")
 @click.option("--signatures", "listed", is_flag=True, help="Without ID, list the signatures of logs, not the checks.")
-def command(identity: str, *, listed: bool) -> int:
-    """Tell what a check or a signature looks for, why it matters, what it needs, what to do. Without ID, list all."""
+@click.option("--issues", "known", is_flag=True, help="Without ID, list the known issues, not the checks.")
+def command(identity: str, *, listed: bool, known: bool) -> int:
+    """Tell what a check, a signature or a known issue is, why it matters, what it needs, what to do; or list them."""
     from nodediag.checks import CHECKS  # noqa: PLC0415 - `--help` need not load them
 
     if not identity:
-        pairs = _signatures() if listed else CHECKS
-        width = max(len(one.id) for one in pairs)
-        text = "\n".join(f"{one.id:<{width}}  {one.title}" for one in pairs)
+        listings = (_signatures() if listed else _issues() if known else CHECKS,)
+        width = max(len(one.id) for one in listings[0])
+        text = "\n".join(f"{one.id:<{width}}  {one.title}" for one in listings[0])
     else:
         check = next((check for check in CHECKS if check.id == identity), None)
-        text = "\n".join(_of_check(check) if check is not None else _of_signature(identity))
+        issue = next((one for one in _issues() if one.id == identity), None)
+        told = _of_check(check) if check else _of_issue(issue) if issue else _of_signature(identity)
+        text = "\n".join(told)
     own.write_stdout(text.encode() + b"\n")
     return Exit.OK
 
@@ -43,11 +48,32 @@ def _of_check(check: "Check") -> Iterator[str]:
         yield f"\nEssential in: {', '.join(essential)}."
 
 
+def _of_issue(issue: "Issue") -> Iterator[str]:
+    yield f"{issue.id}, {issue.severity.value}\n"
+    yield f"Tells: {issue.title}.\n"
+    yield f"On: {', '.join(one.value for one in issue.image_types)}."
+    for kind, name in (("gke", "GKE"), ("milestone", "COS"), ("kernel", "Kernel")):
+        spans = (f"{one.since or 'any'} to before {one.before or 'any later'}" for one in getattr(issue, kind))
+        if text := "; ".join(spans):
+            yield f"{name}: {text}."
+    shown = (f"{key} {value}" for key, value in msgspec.structs.asdict(issue.shows).items() if value)
+    if text := ", ".join(shown):
+        yield f"The node shows: {text}."
+    if issue.where:
+        yield f"Only where {issue.where}."
+    yield f"\nEffect: {issue.effect}.\n"
+    yield f"Do: {issue.workaround}.\n"
+    yield f"Source: {issue.source}." + (f" Row {issue.document} of the document." if issue.document else "")
+
+
 def _of_signature(identity: str) -> Iterator[str]:
     """Tell of a signature; raises UsageError where there is none of that name."""
     one = next((one for one in _signatures() if one.id == identity), None)
     if one is None:
-        raise UsageError(f"no check or signature is named {identity!r}; `nodediag explain [--signatures]` lists them")
+        raise UsageError(
+            f"no check, signature or known issue is named {identity!r};"
+            " `nodediag explain [--signatures|--issues]` lists them"
+        )
     yield f"{one.id}, {one.severity.value}, of the condition {one.condition}\n"
     yield f"Tells: {one.title}.\n"
     if one.minimum > 1:
@@ -65,3 +91,9 @@ def _signatures() -> tuple["Signature", ...]:
     from nodediag.signatures.load import merge  # noqa: PLC0415 - only who asks for one pays
 
     return merge(package.texts("signatures/data"))
+
+
+def _issues() -> tuple["Issue", ...]:
+    from nodediag.profiles.issues import builtin, merge  # noqa: PLC0415 - as above
+
+    return merge(builtin())

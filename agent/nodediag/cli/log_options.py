@@ -26,7 +26,7 @@ _OPTIONS: Final = (
     ),
     click.option("--signatures", metavar="FILE", help="Signatures of your own, beside those of this release."),
     click.option(
-        "--data", metavar="DIR", help="Data newer than this release: DIR/profiles/*.toml, DIR/signatures/*.toml."
+        "--data", metavar="DIR", help="Data newer than this release: DIR/{profiles,signatures,issues}/*.toml."
     ),
 )
 

@@ -61,12 +61,13 @@ def _judged(
     opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime
 ) -> Report["Facts"]:
     from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
-    from nodediag.facts import inputs as inputs_  # noqa: PLC0415 - as above
+    from nodediag.facts import inputs as inputs_, storage  # noqa: PLC0415 - as above
     from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
+    opened.ahead(*storage.ALWAYS_ASKED)
     request = Request(logs=not options.no_logs, only=options.only, skip=options.skip)
     check_selection(request)
-    catalogue, profile = _catalogue(options, signatures)
+    catalogue, profile = catalogue_of(options, signatures)
     request = msgspec.structs.replace(request, profile=profile)
     inputs = _inputs(opened, options)
     recorder = opened.record() if options.record is not None else None
@@ -109,18 +110,20 @@ def _log(report: Report["Facts"]) -> None:
         )
 
 
-def _catalogue(options: NodeOptions, signatures: dict[str, str]) -> tuple["Catalogue", str]:
-    """Read the profiles of this release, those of --data over them, and one that --profile names as a file."""
+def catalogue_of(options: NodeOptions, signatures: dict[str, str]) -> tuple["Catalogue", str]:
+    """Read this release's profiles and known issues, those of --data over them, and a file that --profile names."""
     from nodediag.diagnose import check_profile  # noqa: PLC0415 - after the child was made
+    from nodediag.profiles import issues  # noqa: PLC0415 - as above
     from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - as above
 
-    texts = builtin()
+    texts, known = builtin(), issues.builtin()
     if options.data is not None:
         if not own.is_folder(options.data):
             raise UsageError(f"--data {options.data}: there is no such folder")
         texts |= own.texts_in("--data", f"{options.data}/profiles", ".toml")
-    catalogue = Catalogue(texts, signatures)
-    if options.profile is None or options.profile in catalogue.names():
+        known |= own.texts_in("--data", f"{options.data}/issues", ".toml")
+    catalogue = Catalogue(texts, signatures, known)
+    if options.profile is None or options.profile.partition("@")[0] in catalogue.names():
         return catalogue, options.profile or ""
     if "/" not in options.profile and not options.profile.endswith(".toml"):
         return catalogue, options.profile  # diagnose says which names there are

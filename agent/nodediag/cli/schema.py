@@ -1,16 +1,20 @@
 """nodediag schema."""
 
+from typing import Final
+
 import click
 import msgspec
 
 from nodediag.errors import Exit
 from nodediag.host import own
 
+WHAT: Final = ("report", "profile", "signature", "issue", "watch")
+
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(("report", "profile", "watch")), default="report")
+@click.argument("what", type=click.Choice(WHAT), default="report")
 def command(what: str) -> int:
-    """Print the JSON Schema of the report, of a profile, or of the lines of `nodediag watch`."""
+    """Print the JSON Schema of the report, of a file of profiles, signatures or issues, or of the lines of `watch`."""
     own.write_stdout(text(what))
     return Exit.OK
 
@@ -25,6 +29,14 @@ def text(what: str) -> bytes:
         from nodediag.watch.sinks import Line  # noqa: PLC0415 - as above
 
         schema = msgspec.json.schema(Line)
+    elif what == "signature":
+        from nodediag.signatures.signature import SignatureFile  # noqa: PLC0415 - as above
+
+        schema = msgspec.json.schema(SignatureFile)
+    elif what == "issue":
+        from nodediag.profiles.issue import IssueFile  # noqa: PLC0415 - as above
+
+        schema = msgspec.json.schema(IssueFile)
     else:
         from nodediag.facts.snapshot import Facts  # noqa: PLC0415 - as above
         from nodediag.model.report import Report  # noqa: PLC0415 - as above

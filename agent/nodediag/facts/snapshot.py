@@ -37,6 +37,7 @@ from nodediag.facts import (
     processes as processes_,
     root_slot as root_slot_,
     runtime as runtime_,
+    storage as storage_,
     unit_files as unit_files_,
     units as units_,
 )
@@ -73,6 +74,7 @@ from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
+from nodediag.facts.storage import Storage
 from nodediag.facts.unit_files import UnitFiles
 from nodediag.facts.units import Units
 from nodediag.host.host import Host
@@ -102,6 +104,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     partitions: Fact[Partitions] = NOT_COLLECTED
     root_slot: Fact[RootSlot] = NOT_COLLECTED
     disks: Fact[Disks] = NOT_COLLECTED
+    storage: Fact[Storage] = NOT_COLLECTED
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
@@ -172,6 +175,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
         partitions=partitions,
         root_slot=root_slot,
         disks=_disks(host, mounts, partitions, root_slot),
+        storage=_storage(host, mounts, partitions, kernel),
         cgroups=cgroups,
         kubelet=attempt(kubelet_, host, elsewhere),
         containerd_config=attempt(runtime_, host, elsewhere),
@@ -218,6 +222,10 @@ def _disks(host: Host, mounts: Fact[Mounts], partitions: Fact[Partitions], root:
         return mounts
     table = mounts.value
     return settle(lambda: disks_.derive(host, table, partitions, root))
+
+
+def _storage(host: Host, mounts: Fact[Mounts], partitions: Fact[Partitions], kernel: Fact[Kernel]) -> Fact[Storage]:
+    return mounts if isinstance(mounts, Unknown) else Known(storage_.derive(host, mounts.value, partitions, kernel))
 
 
 def _not_captured(fact: Fact[T]) -> bool:

@@ -33,11 +33,19 @@ class Scope(StrEnum):
     PARTIAL = "partial"
 
 
+class DataAge(msgspec.Struct, frozen=True, kw_only=True):
+    """The date of the newest file of a kind of data, and its age when the node was looked at."""
+
+    date: str
+    age_days: int
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """Which nodediag judged, with which data."""
+    """Which nodediag judged, with which data; `data` has its kinds: profiles, signatures, issues."""
 
     version: str
     data_digest: str
+    data: dict[str, DataAge] = {}
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +140,15 @@ class Departure(msgspec.Struct, frozen=True, kw_only=True):
     says: str
 
 
+class StorageSupport(msgspec.Struct, frozen=True, kw_only=True):
+    """What Google says of a volume type on this image, beside what `facts.storage` says that kernel and tools can."""
+
+    volume: str
+    supported: str
+    since_milestone: int | msgspec.UnsetType = msgspec.UNSET
+    document: str
+
+
 class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     """The profile the node was judged by; `digest` covers it and all it extends."""
 
@@ -142,6 +159,7 @@ class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     document: str
     source: str
     departures: tuple[Departure, ...]
+    storage: tuple[StorageSupport, ...] = ()
 
 
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):

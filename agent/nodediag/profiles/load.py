@@ -1,5 +1,7 @@
 """TOML to profiles. Every error names the file, the key, what was found and what was wanted."""
 
+import re
+from datetime import date
 from functools import reduce
 from typing import Final
 
@@ -9,10 +11,12 @@ from nodediag.errors import ProfileError
 from nodediag.host import package
 from nodediag.model.digest import digest
 from nodediag.profiles import mistake
+from nodediag.profiles.issues import merge
 from nodediag.profiles.profile import Profile, ProfileFile
 
 BASE: Final = "linux"
 _DEEPEST: Final = 8
+_DATE: Final = re.compile(r'^date = "(\d{4}-\d{2}-\d{2})"$', re.MULTILINE)
 
 
 def builtin() -> dict[str, str]:
@@ -32,6 +36,10 @@ def parse(file: str, text: str) -> ProfileFile:
         raise mistake.explain(file, raw, error) from error
     if not parsed.name:
         raise ProfileError(file, "name", "found '', wanted a name")
+    if "@" in parsed.name:
+        raise ProfileError(file, "name", f"found {parsed.name!r}, wanted a name without @, which stands before a date")
+    if not _is_date(parsed.date):
+        raise ProfileError(file, "date", f"found {parsed.date!r}, wanted a date such as 2026-11-21")
     for path in (*parsed.paths, *(name for name in parsed.without if not _is_unit(name))):
         if not path.startswith("/") or (path != "/" and path.endswith("/")):
             raise ProfileError(file, f'paths."{path}"', "wanted an absolute path without a slash at its end")
@@ -48,11 +56,16 @@ def _is_unit(name: str) -> bool:
 class Catalogue:
     """All profiles at hand, by name. A file given later with the name of an earlier one takes its place.
 
-    `signatures` are the texts that the journal is judged by, for the digest alone.
+    The earlier one stays, as the revision NAME@DATE. `issues` are the texts of the known issues that every profile
+    carries; `signatures` are those that the journal is judged by, for digest and date alone.
     """
 
-    def __init__(self, texts: dict[str, str], signatures: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, texts: dict[str, str], signatures: dict[str, str] | None = None, issues: dict[str, str] | None = None
+    ) -> None:
         self._signatures = signatures or {}
+        self._issue_texts = issues or {}
+        self._issues = merge(self._issue_texts)
         self._files: dict[str, tuple[str, ProfileFile]] = {}
         self._texts: dict[str, str] = {}
         for file, text in texts.items():
@@ -61,19 +74,34 @@ class Catalogue:
     @property
     def digest(self) -> str:
         """Give one digest of all texts in use; a profile or signature that is added or replaced changes it."""
-        texts = (*(self._texts[name] for name in self.names()), *self._signatures.values())
+        profiles = (self._texts[name] for name in self.names())
+        texts = (*profiles, *self._signatures.values(), *self._issue_texts.values())
         return digest("\0".join(texts).encode())
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """Give the date of the newest file of each kind of data, where its files have one."""
+        dates = {
+            "profiles": max((self._files[name][1].date for name in self.names()), default=""),
+            "signatures": max(map(_date, self._signatures.values()), default=""),
+            "issues": max(map(_date, self._issue_texts.values()), default=""),
+        }
+        return {kind: date for kind, date in dates.items() if date}
 
     def add(self, file: str, text: str) -> str:
         """Add one file and give the profile's name."""
         parsed = parse(file, text)
-        self._files[parsed.name] = (file, parsed)
+        self._files[parsed.name] = self._files[f"{parsed.name}@{parsed.date}"] = (file, parsed)
         self._texts[parsed.name] = text
         return parsed.name
 
     def names(self) -> tuple[str, ...]:
-        """Give all names, sorted."""
-        return tuple(sorted(self._files))
+        """Give all names, sorted; of several revisions the one that was added last has the name."""
+        return tuple(sorted(self._texts))
+
+    def revisions(self, name: str) -> tuple[str, ...]:
+        """Give the dates of all revisions of a profile at hand, sorted."""
+        return tuple(sorted(key.partition("@")[2] for key in self._files if key.startswith(f"{name}@")))
 
     def get(self, name: str) -> Profile:
         """Resolve a profile with all it extends; raises ProfileError."""
@@ -106,6 +134,8 @@ class Catalogue:
             image_source=laid.image_source,
             conditions=laid.conditions,
             applicable=laid.applicable,
+            storage=laid.storage,
+            issues=self._issues,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -153,4 +183,18 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         image_source=under.image_source if over.image_source is msgspec.UNSET else over.image_source,
         conditions={**under.conditions, **over.conditions},
         applicable=under.applicable if over.applicable is msgspec.UNSET else over.applicable,
+        storage={**under.storage, **over.storage},
     )
+
+
+def _date(text: str) -> str:
+    """Give the date at the top of a data file, without decoding all of it."""
+    found = _DATE.search(text)
+    return found[1] if found is not None and _is_date(found[1]) else ""
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -26,6 +26,8 @@ from nodediag.profiles.profile import (
     RootRule,
     SourceRule,
     StartupRule,
+    StorageRule,
+    Supported,
     ThresholdRule,
     UnitRule,
     WaiverRule,
@@ -44,9 +46,11 @@ _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "waivers": WaiverRule,
     "image_source": SourceRule, "conditions": ConditionRule,
     "applicable": Applicable,
+    "storage": StorageRule,
 }  # fmt: skip
 _WORDS: Final[dict[str, type[StrEnum]]] = {
     "image_type": ImageType, "os_family": OsFamily, "gke": Answer, "persistence": Persistence, "severity": Severity,
+    "supported": Supported,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from nodediag.model.image import Answer, ImageType, OsFamily
 from nodediag.model.outcome import Severity
+from nodediag.profiles.issue import Issue
 
 
 class Persistence(StrEnum):
@@ -202,6 +203,28 @@ class Applicable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     why: str
 
 
+class Supported(StrEnum):
+    """Google's words for a volume type on an image: `no` cannot work, `not` is untested and promised to nobody."""
+
+    FULL = "full"
+    LIMITED = "limited"
+    NOT = "not"
+    NO = "no"
+
+
+class StorageRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What Google's table says of a volume type; below `since_milestone` of COS it is not supported."""
+
+    title: str
+    supported: Supported
+    since_milestone: int | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    document: str = ""
+    departs: str = ""
+    remedy: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -231,6 +254,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
     conditions: dict[str, ConditionRule] = {}
     applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
+    storage: dict[str, StorageRule] = {}
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,3 +287,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
     conditions: dict[str, ConditionRule] = {}
     applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
+    storage: dict[str, StorageRule] = {}
+    issues: tuple[Issue, ...] = ()  # known issues of any image; each says itself which it is of

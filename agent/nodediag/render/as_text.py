@@ -235,7 +235,16 @@ def _grouped(checks: list[CheckResult]) -> dict[tuple[Outcome, str], list[str]]:
 def _closing(report: Report[Facts]) -> str:
     counts = report.counts.outcomes
     said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return f"{sum(counts.values())} checks: {said}. `nodediag explain ID` tells more of one."
+    return f"{sum(counts.values())} checks: {said}. `nodediag explain ID` tells more of one.{_data(report)}"
+
+
+def _data(report: Report[Facts]) -> str:
+    """Say of which dates the data is that judged; `tool.data` of the JSON has its age."""
+    kinds: dict[str, list[str]] = {}
+    for kind, data in report.tool.data.items():
+        kinds.setdefault(data.date, []).append(kind)
+    dated = "; ".join(f"{', '.join(names)} of {day}" for day, names in kinds.items())
+    return f" Judged with {dated}." if dated else ""
 
 
 def _total(check: CheckResult) -> int:

@@ -65,6 +65,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class SignatureFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of signatures."""
+    """A file of signatures, and when it was last looked through."""
 
+    date: str = ""
     signature: tuple[Signature, ...]
