@@ -1,12 +1,15 @@
 """What a run of nodediag gave: a report, or why there is none."""
 
 import subprocess
+from typing import Final
 
 import msgspec
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import CheckResult, Outcome, Problem
 from nodediag.model.report import Report
+
+NOT_HERE: Final = {"image.source-project", "image.source-version"}  # the lab has no metadata server
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,10 +32,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unseen(self) -> dict[str, str]:
-        """The checks that could not look, or broke, and why."""
+        """The checks that could not look, or broke, and why; but for what no lab can show."""
         ended = {Outcome.UNKNOWN, Outcome.BROKEN}
         return {
-            check.id: check.reason.detail for check in self.report.checks if check.outcome in ended and check.reason
+            check.id: check.reason.detail
+            for check in self.report.checks
+            if check.outcome in ended and check.reason and check.id not in NOT_HERE
         }
 
     @property
