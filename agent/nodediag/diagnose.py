@@ -26,7 +26,7 @@ from nodediag.images import version_map
 from nodediag.images.choose import choose
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
-from nodediag.logs.node import Logs
+from nodediag.logs.node import WHAT, Logs
 from nodediag.model.image import Image
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
@@ -142,7 +142,7 @@ def _logs(journal: Logs, facts: Facts, image: Image) -> LogResult:
     view = known(facts.host_view)
     if view is None or view.elsewhere is None:
         return logs
-    return LogResult.unread(logs.since, logs.until, (BlindSpot(what="the journal", reason=view.elsewhere),))
+    return LogResult.unread(logs.since, logs.until, (BlindSpot(what=WHAT, reason=view.elsewhere),))
 
 
 def _versions(inputs: Inputs, facts: Facts, at: datetime) -> Fact[GkeVersions]:

@@ -27,3 +27,9 @@ def test_a_report_that_does_not_exist_is_refused_with_those_that_do() -> None:
 def test_a_signature_may_be_part_of_a_report(block: str) -> None:
     (signature,) = parse("x.toml", RECORD + f'block = "{block}"')
     assert signature.block == block
+
+
+def test_a_users_file_nested_too_deep_is_refused_by_name() -> None:
+    deep = f"signature = {'[' * 20_000}{']' * 20_000}"
+    with pytest.raises(ProfileError, match=r"deep\.toml.*not TOML"):
+        parse("deep.toml", deep)

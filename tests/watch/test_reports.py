@@ -1,5 +1,3 @@
-import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,18 +55,6 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert told == [b'{"type":"Kept","lost":""}']
     assert keeping.load(str(tmp_path)) == (state, "")
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(path: Path) -> None:

@@ -6,13 +6,13 @@ from typing import Final
 from nodediag.checks.check import Check, check
 from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
+from nodediag.logs.node import NEEDS
 from nodediag.model.evidence import FileEvidence, JournalEvidence
 from nodediag.model.logs import AbruptEnd, LogFinding, LogResult, LogSample
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
 from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.profiles.profile import Profile
 
-_NEEDS: Final = "the node's journal, below /var/log/journal or /run/log/journal"
 _MOST_SUBJECTS: Final = 5
 _MINUTE_MS: Final = 60_000
 # What kept us from looking at a journal that is there, unlike what the journal itself has lost.
@@ -28,7 +28,7 @@ _LOST_REMEDY: Final = (
 _DAMAGED: Final = _OURS | {Code.UNPARSABLE}
 
 
-@check("logs.readable", title="The node's journal can be read", needs=_NEEDS)
+@check("logs.readable", title="The node's journal can be read", needs=NEEDS)
 def readable(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """A verdict without the journal has not heard what the kubelet, the runtime and the kernel complained of."""
     del profile
@@ -37,25 +37,25 @@ def readable(facts: Facts, profile: Profile) -> Iterator[Problem]:
         detail = (
             f"the journal holds no entry of the kubelet, the runtime or the kernel from {logs.since} to {logs.until}"
         )
-        raise NotKnownError(Reason(code=Code.ABSENT, detail=detail, needs=_NEEDS))
+        raise NotKnownError(Reason(code=Code.ABSENT, detail=detail, needs=NEEDS))
     yield from ()
 
 
-@check("logs.critical", title="The journal tells of nothing that takes the node down", needs=_NEEDS)
+@check("logs.critical", title="The journal tells of nothing that takes the node down", needs=NEEDS)
 def critical(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Known failures, recognised by their messages, that make pods fail now or within hours and are not over."""
     del profile
     yield from _told(need(facts.logs), Severity.CRITICAL)
 
 
-@check("logs.warning", title="The journal tells of nothing that needs action this week", needs=_NEEDS)
+@check("logs.warning", title="The journal tells of nothing that needs action this week", needs=NEEDS)
 def warning(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Known failures, recognised by their messages, that will become worse if nobody acts and are not over."""
     del profile
     yield from _told(need(facts.logs), Severity.WARNING)
 
 
-@check("logs.crashes", title="Every boot in the window of the journal ended with a shutdown", needs=_NEEDS)
+@check("logs.crashes", title="Every boot in the window of the journal ended with a shutdown", needs=NEEDS)
 def crashes(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """A boot that just stops was a crash, a reset or a loss of power; its last lines are what is left to tell why."""
     del profile
@@ -65,7 +65,7 @@ def crashes(facts: Facts, profile: Profile) -> Iterator[Problem]:
     _must_be_whole(logs)
 
 
-@check("logs.complete", title="The journal holds all that was logged in its window", needs=_NEEDS)
+@check("logs.complete", title="The journal holds all that was logged in its window", needs=NEEDS)
 def complete(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Silence is health only where nothing is missing: lines that journald dropped, files that are damaged or gone."""
     del profile

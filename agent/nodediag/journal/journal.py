@@ -1,7 +1,7 @@
 """What a journal is asked and what it gives, whichever way it is read."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -37,6 +37,14 @@ class Entry(msgspec.Struct, frozen=True):
     message: bytes
     priority: int | None
     cursor: str = ""
+
+
+def wall_time(time_us: int) -> datetime | None:
+    """Give the time of an entry, None where no calendar has it: a journal may hold any number."""
+    try:
+        return datetime.fromtimestamp(time_us / 1e6, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

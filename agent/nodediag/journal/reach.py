@@ -1,13 +1,12 @@
 """What was asked of a journal and what it can tell: which boot is meant, and whether it goes back far enough."""
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from nodediag.errors import UsageError
-from nodediag.journal.journal import Journal, Query, Source
+from nodediag.journal.journal import Journal, Query, Source, wall_time
 from nodediag.model.reason import BlindSpot, Code, Reason
 
 _BOOT: Final = re.compile(r"[+-]?[0-9]{1,6}|[0-9a-f]{32}")
@@ -67,7 +66,5 @@ def _why(oldest: Source, since_us: int) -> str:
 
 
 def _time(time_us: int) -> str:
-    try:
-        return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return f"{time_us} us"
+    at = wall_time(time_us)
+    return f"{time_us} us" if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,13 +6,13 @@ They are kept packed, and when there are too many the oldest of the unit that ta
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
 import msgspec
 
-from nodediag.journal.journal import BATCH, Entry, Query, Source, left_out
+from nodediag.journal.journal import BATCH, Entry, Query, Source, left_out, wall_time
 from nodediag.journal.record import MOST_LINE_BYTES, Record, lines, text
 from nodediag.model.reason import BlindSpot, Code, Reason
 
@@ -201,10 +201,7 @@ class SavedJournal:
 
     def newest(self) -> datetime | None:
         """Give the time of the newest entry, by which a capture without a date of its own is judged."""
-        try:
-            return datetime.fromtimestamp(self._last_us / 1e6, UTC) if self._last_us else None
-        except (ValueError, OverflowError, OSError):
-            return None
+        return wall_time(self._last_us) if self._last_us else None
 
     def sources(self) -> tuple[Source, ...]:
         """Give the one text that was read."""

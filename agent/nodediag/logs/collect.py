@@ -1,12 +1,11 @@
 """The journal of a node, from its files to what it tells; the part that runs in a child."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from nodediag.host import journal_files
-from nodediag.journal.journal import Journal, Query, Source
+from nodediag.journal.journal import Journal, Query, Source, wall_time
 from nodediag.journal.pick import pick
 from nodediag.journal.reach import of_boot, short
 from nodediag.logs.matcher import Matcher
@@ -53,8 +52,5 @@ def scan(journal: Journal, matcher: Matcher, query: Query) -> Scanned:
 def _as_of(sources: tuple[Source, ...], window: Window) -> Window:
     """Let a window end with the newest entry."""
     newest_us = max((source.last_us for source in sources), default=0)
-    try:
-        newest = datetime.fromtimestamp(newest_us / 1e6, UTC)
-    except (ValueError, OverflowError, OSError):
-        return window
-    return msgspec.structs.replace(window, now=newest) if newest_us > 0 else window
+    newest = wall_time(newest_us) if newest_us > 0 else None
+    return window if newest is None else msgspec.structs.replace(window, now=newest)

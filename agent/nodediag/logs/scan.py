@@ -34,7 +34,6 @@ _MOST_KNOWN: Final = 4096
 _MOST_KNOWN_BYTES: Final = 2048
 _WARNING: Final = 4
 _NAMED: Final = frozenset({"fatal", "error"})
-_PLANNED_STOP: Final = "context-planned-stop"
 _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 
 
@@ -50,7 +49,7 @@ class _Meaning:
         self.hit = hit
         self.parts: list[Signature] = []
         self.common = False  # whether all that differ from it in numbers and ids only mean the same
-        self.stops = any(tally.signature.condition == _PLANNED_STOP for tally in tallies)
+        self.stops = any(tally.signature.is_planned_stop for tally in tallies)
         self.known = any(tally.signature.vague <= WHAT_FAILED for tally in tallies)
         self.plain = self.known and not clears and not self.stops
         self.shape: tuple[str, str] | None = None  # of an error without a name, once it was worked out

@@ -3,10 +3,8 @@
 import re
 from typing import Final
 
-import msgspec
-
 from nodediag.errors import ProfileError
-from nodediag.host import package
+from nodediag.host import package, toml_text
 from nodediag.profiles.issue import Issue, IssueFile, Range
 
 _ID: Final = re.compile(r"issue\.[a-z0-9-]+")
@@ -20,13 +18,7 @@ def builtin() -> dict[str, str]:
 
 def parse(file: str, text: str) -> tuple[Issue, ...]:
     """Decode and lint a file; raises ProfileError at the first record that is wrong."""
-    try:
-        issues = msgspec.toml.decode(text, type=IssueFile).issue
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise ProfileError(file, place.strip(".`") or "(top)", said) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ProfileError(file, "", f"not TOML: {error}") from error
+    issues = toml_text.decode(file, text, IssueFile).issue
     for issue in issues:
         _lint(file, issue)
     return issues

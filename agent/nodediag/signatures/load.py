@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ProfileError
+from nodediag.host import toml_text
 from nodediag.signatures.signature import Signature, SignatureFile
 
 _ID: Final = re.compile(r"[a-z]+(\.[a-z0-9-]+)+")
@@ -21,13 +22,7 @@ _BLOCKS: Final = frozenset({"", "allocation", "crash", "hung", "lockup", "oom", 
 
 def parse(file: str, text: str) -> tuple[Signature, ...]:
     """Decode and lint a file; raises ProfileError at the first record that is wrong."""
-    try:
-        signatures = msgspec.toml.decode(text, type=SignatureFile).signature
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise ProfileError(file, place.strip(".`") or "(top)", said) from error
-    except msgspec.DecodeError as error:
-        raise ProfileError(file, "", f"not TOML: {error}") from error
+    signatures = toml_text.decode(file, text, SignatureFile).signature
     for signature in signatures:
         _lint(file, signature)
     return tuple(msgspec.structs.replace(signature, file=file) for signature in signatures)

@@ -10,6 +10,9 @@ from nodediag.model.outcome import Severity
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+_PLANNED_STOP: Final = "context-planned-stop"
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One record of a signature file; a journal entry that matches one of `patterns` is an occurrence of it.
 
@@ -57,6 +60,11 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def window_us(self) -> int:
         """How long `window` is."""
         return int(self.window[:-1]) * _SPANS[self.window[-1]] * 1_000_000
+
+    @property
+    def is_planned_stop(self) -> bool:
+        """Whether it tells that a program was stopped on purpose, which makes its restarts no failures."""
+        return self.condition == _PLANNED_STOP
 
     @property
     def is_context(self) -> bool:

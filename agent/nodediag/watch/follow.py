@@ -15,7 +15,7 @@ import msgspec
 
 from nodediag.host import journal_files, own
 from nodediag.host.child import Tell
-from nodediag.journal.journal import KERNEL
+from nodediag.journal.journal import KERNEL, wall_time
 from nodediag.journal.native import Tail
 from nodediag.logs.units import UNITS
 from nodediag.model.digest import fingerprint
@@ -28,6 +28,7 @@ from nodediag.watch.told import Beat, Found, Place
 
 PAUSE_S: Final = 4.0
 BEAT_S: Final = 30.0
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT_S: Final = 1.0
 _MOST_AT_ONCE: Final = 5000
 _MOST_TEXT: Final = 300
@@ -115,14 +116,6 @@ def _time_us(cursor: str) -> int:
     return max(0, int(found[1], 16) - _SLACK_US) if found is not None else 0
 
 
-def _moment(time_us: int) -> datetime:
-    """Give an entry's time; a journal may hold any number."""
-    try:
-        return datetime.fromtimestamp(time_us // 1_000_000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
-
-
 def _found(sighting: Sighting) -> Found:
     from nodediag.redact import redact_text  # noqa: PLC0415 - who finds nothing need not have it
 
@@ -132,7 +125,7 @@ def _found(sighting: Sighting) -> Found:
         fingerprint=fingerprint(CHECK, Subject(SIGNATURE, signature.id)),
         severity=Severity.CRITICAL,
         title=signature.title,
-        time=_moment(entry.time_us),
+        time=(wall_time(entry.time_us) or _NO_TIME).replace(microsecond=0),
         unit=sighting.unit,
         text=redact_text(sighting.text.decode("utf-8", "backslashreplace"))[:_MOST_TEXT],
         subjects=sighting.subjects,

@@ -20,7 +20,6 @@ from nodediag.model.image import OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.signatures.signature import Signature
 
-_PLANNED_STOP: Final = "context-planned-stop"
 _MOST_GROWTH_KIB: Final = 1536  # of RE2's automaton, which is built as messages come
 _MOST_PROGRAMS: Final = 64
 
@@ -89,7 +88,7 @@ class Lookout:
         self._occurred(signature, KERNEL, event.entry, event.text)
 
     def _occurred(self, signature: Signature, unit: str, entry: Entry, text: bytes) -> None:
-        if signature.condition == _PLANNED_STOP:
+        if signature.is_planned_stop:
             self._planned_stop(program(entry.message))
         elif severity(signature, self._family) is Severity.CRITICAL and self._reached(signature, entry):
             subjects = self._matcher.subjects(signature, text)
@@ -124,5 +123,5 @@ def wanted(signatures: tuple[Signature, ...], family: OsFamily) -> tuple[Signatu
     return tuple(
         msgspec.structs.replace(s, cleared_by=(), samples=(), near_misses=(), cause="", remedy="", source="")
         for s in signatures
-        if s.id in critical or critical & set(s.over) or s.block or s.condition == _PLANNED_STOP
+        if s.id in critical or critical & set(s.over) or s.block or s.is_planned_stop
     )
