@@ -91,7 +91,8 @@ class TextSource:
                 answer = self._files.get(BUS_SOCKET)
                 return answer if isinstance(answer, SystemdAnswer) else self._lacking(ask)
             case Processes():
-                return ProcessList(self._processes, complete=True)
+                programs = all(process.program for process in self._processes)
+                return ProcessList(self._processes, complete=True, programs=programs)
             case Uname():
                 return self._uname or self._lacking(ask)
             case Metadata():

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from nodediag.facts import cmdline, mounts, os_release, units
+from nodediag.facts.apt import Apt
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import CgroupMode, Cgroups
+from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
@@ -26,17 +28,26 @@ from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
 from nodediag.facts.machine import Machine
 from nodediag.facts.memory import Memory
+from nodediag.facts.modules import Modules
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.node_object import NodeCondition, NodeObject
+from nodediag.facts.packages import Packages
+from nodediag.facts.packet_filter import ChainPolicy, PacketFilter
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.pids import Limit, Pids
 from nodediag.facts.pressure import Pressure, Stall
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
+from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.software import Software
 from nodediag.facts.storage import KINDS, KernelCan, Storage, Support, Uses, Volume
+from nodediag.facts.stray_processes import Stray, StrayProcesses
+from nodediag.facts.sysctls import Sysctls
+from nodediag.facts.toolbox import Toolbox
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import Units
+from nodediag.facts.update_engine import EngineState, UpdateEngine
 from nodediag.host.ask import BUS_SOCKET, SystemdAnswer, UnitState
 from nodediag.host.host import Line
 from nodediag.model.evidence import (
@@ -114,6 +125,38 @@ KUBEPODS: Final = Kubepods(
 IDLE: Final = Volume(kernel=Known(KernelCan(support=Support.MODULE)), in_use=Known(Uses(uses=(), total=0)))
 STORAGE: Final = Storage(volumes=dict.fromkeys(KINDS, IDLE))
 CALM: Final = ("cpu some", "memory some", "memory full", "io some", "io full")
+CONTAINERD: Final = RuntimeProgram(
+    name="containerd", path="/usr/bin/containerd", replaced=False,
+    evidence=ProcessEvidence(pid=700, name="containerd", text="/usr/bin/containerd"),
+)  # fmt: skip
+STRAY: Final = Stray(
+    pid=1234, program="/home/kubernetes/bin/kubelet",
+    evidence=ProcessEvidence(pid=1234, name="kubelet", text="/home/kubernetes/bin/kubelet"),
+)  # fmt: skip
+ADDED: Final = {
+    "software": Software(managers=()),
+    "toolbox": Toolbox(
+        present=True, image="gcr.io/cos-cloud/toolbox", tag="v1",
+        evidence=PathEvidence(path="/usr/bin/toolbox", type="file"),
+    ),
+    "cloud_init": CloudInit(state=CloudInitState.DONE),
+    "modules": Modules(
+        loaded=9, tainting=(), tainting_total=0,
+        enforced=FileEvidence(path="/sys/module/module/parameters/sig_enforce", line=1, text="Y"),
+        lsm=FileEvidence(path="/sys/kernel/security/lsm", line=1, text="capability,loadpin,yama"),
+    ),
+    "packet_filter": PacketFilter(
+        policies=(ChainPolicy(chain="INPUT", policy="DROP", evidence=FileEvidence(path="/i", line=1, text="Chain")),)
+    ),
+    "update_engine": UpdateEngine(
+        state=EngineState.OFF, evidence=(PathEvidence(path="/usr/sbin/update_engine", type="file"),)
+    ),
+    "stray_processes": StrayProcesses(processes=(STRAY,), total=1),
+    "runtime_programs": RuntimePrograms(programs=(CONTAINERD,)),
+    "packages": Packages(manager=False, installed=()),
+    "apt": Apt(present=False),
+    "sysctls": Sysctls(snapshot=True, compared=20),
+}  # fmt: skip
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
     image_type=ImageType.COS_CONTAINERD,
@@ -252,6 +295,7 @@ def healthy(table: Table) -> Healthy:
         logs=Known(QUIET),
         image=Known(IMAGE),
     )
+    whole = msgspec.structs.replace(whole, **{name: Known(value) for name, value in ADDED.items()})
 
     def made(**facts: object) -> Facts:
         unknown = set(facts) - set(Facts.__struct_fields__)
@@ -276,6 +320,12 @@ def systemd() -> Systemd:
 def profile() -> Profile:
     """The profile of cos_containerd."""
     return Catalogue(builtin(), issues=issues.builtin()).get("cos_containerd")
+
+
+@pytest.fixture
+def on_ubuntu() -> Profile:
+    """The profile of ubuntu_containerd."""
+    return Catalogue(builtin()).get("ubuntu_containerd")
 
 
 @pytest.fixture

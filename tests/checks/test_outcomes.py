@@ -8,20 +8,29 @@ import pytest
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.cgroups import CgroupMode
+from nodediag.facts.cloud_init import CloudInit, CloudInitState
+from nodediag.facts.cmdline import Argument
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.gke_versions import MapEntry
 from nodediag.facts.journal_use import JournalUse
 from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.modules import Module
 from nodediag.facts.mounts import Mounts
+from nodediag.facts.packet_filter import ChainPolicy, PacketFilter
 from nodediag.facts.pids import Limit
 from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
+from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.software import Manager, Software
 from nodediag.facts.storage import Storage, Use, Uses
+from nodediag.facts.stray_processes import Stray, StrayProcesses
+from nodediag.facts.sysctls import Sysctl
 from nodediag.facts.unit_files import UnitFile
 from nodediag.facts.units import Units
+from nodediag.facts.update_engine import EngineState, UpdateEngine
 from nodediag.host.ask import UnitState
 from nodediag.model.evidence import FileEvidence, JournalEvidence, PathEvidence, ProcessEvidence
 from nodediag.model.image import Answer, Contradiction, Finding, Image, ImageType, OsFamily, RuntimeName
@@ -40,6 +49,8 @@ PARENT: Final = Parent(pid=80, name="app", zombies=200, evidence=ProcessEvidence
 OF_OBJECT: Final = {"image.node-object", "node.conditions", "node.conditions-agree"}
 SYSTEMD: Final = {"boot.finished", "boot.jobs", "units.failed", "units.flapping", "journald.bounded"}
 ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *OF_OBJECT, *LOGS, *SYSTEMD}
+OF_PACKAGES: Final = ("apt.", "drift.packages")  # COS has none, see test_apt.py
+IDS: Final = [check.id for check in CHECKS if not check.id.startswith(OF_PACKAGES)]
 
 
 WITHOUT_RULE: Final = {"logs.crashes", "logs.complete", "units.failed"}  # no profile asks for them
@@ -216,6 +227,38 @@ def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[
         "disks.writable": healthy(mounts=Known(gone_read_only)),
         "storage.supported": healthy(storage=in_use(whole, "iscsi")),
         "issues.known": healthy(cgroups=Known(legacy)),
+        **drifted(healthy, table),
+    }
+
+
+def drifted(healthy: Make, table: Rows) -> dict[str, Facts]:
+    whole = healthy()
+    found = FileEvidence(path="/proc/a", line=1, text="x")
+    apt = Manager(name="apt", folder="/usr/bin", evidence=PathEvidence(path="/usr/bin/apt", type="entry"))
+    module = Module(name="rootkit", taints="OE", evidence=found)
+    process = ProcessEvidence(pid=9, name="python3", text="python3 /home/app/run.py")
+    stray = Stray(pid=9, program="/home/app/run.py", evidence=process)
+    other = RuntimeProgram(name="containerd", path="/opt/bin/containerd", replaced=False, evidence=process)
+    changed = Sysctl(name="vm.swappiness", was="60", value="1", evidence=(found,))
+    policy = ChainPolicy(chain="INPUT", policy="ACCEPT", evidence=found)
+    updated = UpdateEngine(state=EngineState.UPDATED, evidence=(found,))
+    cmdline = with_fields(whole.cmdline, arguments=(Argument("mitigations", "off"),)).value
+    return {
+        "software.package-manager": healthy(software=Known(Software(managers=(apt,)))),
+        "software.toolbox": healthy(toolbox=with_fields(whole.toolbox, present=False)),
+        "software.toolbox-image": healthy(toolbox=with_fields(whole.toolbox, image="example.com/tools")),
+        "software.cloud-init": healthy(cloud_init=Known(CloudInit(state=CloudInitState.FAILED, errors=("no user",)))),
+        "software.stray-processes": healthy(stray_processes=Known(StrayProcesses(processes=(stray,), total=1))),
+        "kernel.module-signing": healthy(modules=with_fields(whole.modules, enforced=found)),
+        "kernel.loadpin": healthy(modules=with_fields(whole.modules, lsm=found)),
+        "kernel.modules": healthy(modules=with_fields(whole.modules, tainting=(module,))),
+        "network.filter-policy": healthy(packet_filter=Known(PacketFilter(policies=(policy,)))),
+        "updates.engine": healthy(update_engine=Known(updated)),
+        "drift.overmounts": healthy(mounts=table("/dev/sda1 8:1 /usr/bin/containerd ext4 rw")),
+        "drift.kernel": healthy(kernel=with_fields(whole.kernel, release="6.8.0-31-generic")),
+        "drift.runtime": healthy(runtime_programs=Known(RuntimePrograms(programs=(other,)))),
+        "drift.sysctls": healthy(sysctls=with_fields(whole.sysctls, changed=(changed,))),
+        "drift.cmdline": healthy(cmdline=Known(cmdline)),
     }
 
 
@@ -230,18 +273,20 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
         metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
         units=missing, unit_files=missing, journald=missing, journal_use=missing,
+        software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
+        update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=healthy().os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
 
 
-@pytest.mark.parametrize("one", [check.id for check in CHECKS])
+@pytest.mark.parametrize("one", IDS)
 def test_a_healthy_node_passes(one: str, healthy: Make, profile: Profile) -> None:
     result = judged(one, healthy(), profile)
     assert (result.outcome, result.problems, result.reason) == (Outcome.PASSED, (), msgspec.UNSET)
 
 
-@pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in NEVER_FAILS])
+@pytest.mark.parametrize("one", [one for one in IDS if one not in NEVER_FAILS])
 def test_a_fault_is_told_with_all_that_belongs_to_it(one: str, failing: dict[str, Facts], profile: Profile) -> None:
     result = judged(one, failing[one], profile)
     assert result.outcome is Outcome.FAILED
@@ -266,7 +311,7 @@ def test_a_fault_is_told_with_all_that_belongs_to_it(one: str, failing: dict[str
     assert len(set(prints)) == len(prints)
 
 
-@pytest.mark.parametrize("one", [check.id for check in CHECKS])
+@pytest.mark.parametrize("one", IDS)
 def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
     one: str, unknown: dict[str, Facts], profile: Profile
 ) -> None:
@@ -280,7 +325,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
-    nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=())
+    nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=(), states={}, cmdline=())
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
+    cloud_init,
     cmdline,
     conntrack,
     file_handles,
@@ -19,20 +20,27 @@ from nodediag.facts import (
     lsb_release,
     memory,
     metadata,
+    modules,
     mount_lists,
     mounts,
     os_release,
+    package_files,
     packages,
+    packet_filter,
     partition_lists,
     pids,
     pressure,
     runtime,
+    sysctls,
+    toolbox,
 )
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
     Content,
+    Digest,
+    Digested,
     Failure,
     Job,
     List,
@@ -83,6 +91,14 @@ PARSERS: dict[str, Parser] = {
     "os_release": os_release.parse,
     "dpkg status": lambda lines: packages.parse_status("\n".join(line.text for line in lines)),
     "dpkg -l": packages.parse_list,
+    "dpkg states": lambda lines: packages.parse_states("\n".join(line.text for line in lines)),
+    "modules": modules.parse,
+    "md5sums": package_files.parse,
+    "cloud-init result": lambda lines: cloud_init.parse_result("\n".join(line.text for line in lines)),
+    "cloud-init status": lambda lines: cloud_init.parse_status("\n".join(line.text for line in lines)),
+    "packet filter": lambda lines: packet_filter.parse(lines, PATH),
+    "sysctls": lambda lines: [line.text for line in sysctls.parse(lines).values()],
+    "toolbox": lambda lines: [line.text for line in toolbox.parse(lines).values()],
     "lsblk": lambda lines: partition_lists.parse_lsblk(lines, PATH),
     "blkid": lambda lines: partition_lists.parse_blkid(lines, PATH),
     "containerd": lambda lines: runtime.parse("\n".join(line.text for line in lines)),
@@ -91,6 +107,9 @@ PIECES = st.sampled_from([
     "entries  found", "000003e8 0000", "4512 0 811244", "32768", "nr_descendants 3", "nr_dying_descendants 4", "max",
     "MemTotal: 9 kB", "MemFree: 4 kB", "SwapTotal:  1 kB", "some avg10=0.00 avg60=0.10 avg300=9.00 total=7", "0-3",
     "0.52 0.48 0.40 2/612 104127",
+    "nvidia 9 1 a,b, Live 0x0 (POE)", '{"v1": {"errors": ["a"]}}', '{"v1": {"stage": ""}}',
+    "Chain INPUT (policy DROP 0", "type filter hook input priority 0; policy drop;", "vm.swappiness = 60",
+    "Status: hold ok installed", "Status: install reinstreq half-installed", "TOOLBOX_DOCKER_IMAGE='a",
     "1 0 8:1 / / rw - ext4 /dev/sda1 rw", "2 1 0:5 / /proc rw shared:1 - proc  rw", "/dev/sda1 / ext4 rw 0 0", " - ",
     "dm=", '"dm=1 vroot none ro 1,0 8 verity payload=PARTUUID=A', "dm-mod.create=v,,,ro,0 8 verity 0 PARTUUID=A;", '"',
     "ID=cos", "Package: kubelet", "Status: install ok installed", "Version: 1", "ii  kubelet  1  x",
@@ -114,6 +133,7 @@ US = st.integers(0, 2**63 - 1)
 NAMES = st.sampled_from(["a.service", "b.timer", "active", "failed", "running", "", "\0"])
 REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Read: st.builds(Content, BYTES),
+    Digest: st.builds(Digested, st.text(max_size=32)),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
     Stat: st.builds(PathStat, st.sampled_from(PathType), st.just("0755"), st.integers(0, 9), st.just("8:1")),
     Statvfs: st.builds(VfsStat, st.just("8:1"), *(st.integers(0, 2**63 - 1) for _ in range(4)), st.booleans()),
@@ -213,7 +233,7 @@ def test_flags_and_taints_are_always_read(argv: tuple[str, ...], mask: int) -> N
 @settings(max_examples=60, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_collecting_from_a_node_that_answers_anything_raises_nothing(data: st.DataObject) -> None:
-    assert isinstance(collect(Host(Anything(data), seen())), Facts)
+    assert isinstance(collect(Host(Anything(data), seen()), deep=True), Facts)
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,11 +4,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodediag.facts import ahead
 from nodediag.facts.fact import Fact, Known, Unknown, need
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import BUS_SOCKET, Failure, MetadataAnswer, Process, SystemdAnswer, UnameAnswer, VfsStat
+from nodediag.host.ask import (
+    BUS_SOCKET,
+    Ask,
+    Failure,
+    MetadataAnswer,
+    Process,
+    Reply,
+    SystemdAnswer,
+    UnameAnswer,
+    VfsStat,
+)
+from nodediag.host.host import Host, Seen
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
+from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
     from tests.conftest import MakeFacts, MakeHost
@@ -43,6 +56,9 @@ NODE: dict[str, str] = {
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "/sys/class/dmi/id/product_name": "Google Compute Engine\n",
     **WELL,
+    "/usr/bin/bash": "",
+    "/usr/sbin/init": "",
+    "/sos_commands/firewall_tables/iptables_-vnxL": "Chain INPUT (policy DROP 0 packets, 0 bytes)\n",
     "/sys/class/block/sda/uevent": "MAJOR=8\nMINOR=0\nDEVTYPE=disk\n",
     "/sys/class/block/sda3/uevent": "MAJOR=8\nMINOR=3\nDEVTYPE=partition\nPARTN=3\nPARTNAME=ROOT-A\n",
     "/sys/class/block/dm-0/dm/name": "vroot\n",
@@ -50,7 +66,14 @@ NODE: dict[str, str] = {
 }
 DISK = {"/var": VfsStat("8:1", 100, 50, 10, 5, read_only=False)}
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
-GIVEN = {"image", "logs", "instance_data", "node_object", "gke_versions"}  # not from the node
+GIVEN = {
+    "image",
+    "logs",
+    "instance_data",
+    "node_object",
+    "gke_versions",
+    "package_files",
+}  # none of them read unasked
 NAMES = tuple(name for name in Facts.__struct_fields__ if name not in GIVEN)
 SERVER = MetadataAnswer("169.254.169.254", "Metadata Server for VM", {"instance/id": "1"}, {})
 SYSTEMD = SystemdAnswer(
@@ -70,7 +93,7 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
-    kubelet = Process(9, 1, "kubelet", ("kubelet",), "S")
+    kubelet = Process(9, 1, "kubelet", ("kubelet",), "S", "/kubelet")
     found = facts(host({**NODE, BUS_SOCKET: SYSTEMD}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
     assert codes(found) == {}
     assert found.blind_spots() == ()
@@ -100,6 +123,8 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "load",
             "cgroups",
             "units",
+            "software",
+            "packet_filter",
         ),
         Code.ABSENT,
     ) | {"metadata": Code.NOT_ASKED}  # no firmware says that this is Compute Engine
@@ -112,7 +137,9 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
 def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHost", facts: "MakeFacts") -> None:
     found = facts(host({}, missing=Code.NOT_CAPTURED))
     unknown = [
-        name for name in NAMES if name not in {"host_view", "kubelet", "processes"}
+        name
+        for name in NAMES
+        if name not in {"host_view", "kubelet", "processes", "stray_processes", "runtime_programs"}
     ]  # the host of tests lists no processes
     assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED)
     assert {spot.what for spot in found.blind_spots()} == set(unknown)
@@ -124,7 +151,8 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet containerd_config pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
-        " storage"
+        " storage software toolbox cloud_init"
+        " packet_filter update_engine stray_processes runtime_programs apt sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
@@ -195,6 +223,24 @@ def test_cloud_shell_without_a_mount_table_is_a_container(host: "MakeHost", fact
     assert codes(found)["os_release"] is Code.OTHER_NAMESPACE
     assert codes(found)["mounts"] is Code.OTHER_NAMESPACE
     assert isinstance(found.cmdline, Known)
+
+
+class Noted:
+    """A host that notes what it is asked."""
+
+    def __init__(self, host: "Host") -> None:
+        self._host = host
+        self.asked: set[Ask] = set()
+
+    def answer(self, ask: Ask) -> Reply:
+        self.asked.add(ask)
+        return self._host._source.answer(ask)  # noqa: SLF001 - a test's own host
+
+
+def test_what_is_asked_ahead_is_asked(host: "MakeHost", facts: "MakeFacts") -> None:
+    noted = Noted(host({**NODE}, uname=UNAME))
+    facts(Host(noted, Seen(origin=Origin.LIVE, root="/", uid=0)))
+    assert set(ahead.ASKS) - noted.asked == set()
 
 
 def test_facts_that_were_not_asked_for_say_so() -> None:

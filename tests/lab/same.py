@@ -15,7 +15,7 @@ _OF_THE_RUN: Final = ("observed_at", "generated_at", "view", "duration_ms")
 # what is another number a moment later; that both know it, or both not, is all that can be compared
 _MEASURED: Final = (
     "conntrack", "disks", "file_handles", "inotify", "journal_use", "kubepods", "load", "memory", "pids", "pressure",
-    "processes", "units",
+    "processes", "stray_processes", "units",
 )  # fmt: skip
 MEASURED_CHECKS: Final = (
     "pressure.",
@@ -24,7 +24,11 @@ MEASURED_CHECKS: Final = (
     "processes.",
 )  # of this machine, not of the node alone
 # what else stays open where a fact was not seen
-_OF_FACTS: Final = {"hostname": ("node.hostname", "node.name", "node.evidence.hostname")}
+_OF_FACTS: Final = {
+    "hostname": ("node.hostname", "node.name", "node.evidence.hostname"),
+    "stray_processes": ("facts.runtime_programs",),  # unknown for the same reason, which is told once
+    "packages": ("facts.apt",),
+}
 _EXPECTED: Final = (
     re.compile(r"^facts\.storage\.value\."),  # each of its answers says for itself that it could not be seen
     re.compile(r"online, \d+ entries|^logs\.files\."),  # the header of the journal file that is written to

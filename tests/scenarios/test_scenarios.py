@@ -101,6 +101,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     systemd: str = ""
     units: dict[str, str] = {}
     links: dict[str, str] = {}
+    cgroups: dict[str, str] = {}
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -205,6 +206,7 @@ def laid(under: Node, over: Node) -> Node:
         processes=processes,
         space=under.space | over.space,
         states=under.states | over.states,
+        cgroups=under.cgroups | over.cgroups,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
         journal=under.journal if over.journal is None else over.journal,
         metadata={key: value for key, value in (under.metadata | over.metadata).items() if value},
@@ -403,9 +405,12 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
         files |= {UNAME_PATH: node.uname} if node.uname else {}
         return Host(TreeSource(OnlyFiles(make(files))), Seen(origin=Origin.TREE, root="/node", uid=0))
     processes = tuple(
-        Process(pid, 1, words[0].rpartition("/")[2], words, node.states.get(str(pid), "S"))
+        Process(
+            pid, 1, words[0].rpartition("/")[2], words, node.states.get(str(pid), "S"), words[0],
+            node.cgroups.get(str(pid), "0::/system.slice/a.service\n"),
+        )
         for pid, words in sorted(argv.items())
-    )
+    )  # fmt: skip
     uname = parse_uname(node.uname) if node.uname else None
     uname = uname if isinstance(uname, UnameAnswer) else None
     told = usage(node, mountinfo(node.mount, node.block)) if node.table != "mounts" else {}

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from nodediag.checks.check import Check, NotApplicableError, check
+from nodediag.checks.state import covers
 from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.fact import known, need
 from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
-from nodediag.profiles.profile import CgroupRule, Profile
+from nodediag.profiles.profile import Profile
 
 _ASKED_V1: Final = frozenset({"0", "false", "no", "off", "n", "f"})  # as systemd reads them; the bare word is yes
 
@@ -23,7 +24,7 @@ def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
     if not profile.cgroup:
         raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
     release = need(facts.os_release).fields.get("VERSION_ID", "")
-    rule = next((rule for rule in profile.cgroup if _covers(rule, release)), None)
+    rule = next((rule for rule in profile.cgroup if covers(rule.since, rule.until, release)), None)
     if rule is None:
         raise NotApplicableError(f"images of release {release or 'unknown'} start with either version")
     cgroups, cmdline = need(facts.cgroups), known(facts.cmdline)
@@ -50,17 +51,6 @@ def _asked(cmdline: Cmdline | None) -> int:
     if cmdline is None or not cmdline.has("systemd.unified_cgroup_hierarchy"):
         return 2 if cmdline is not None and cmdline.last("cgroup_no_v1") == "all" else 0
     return 1 if cmdline.last("systemd.unified_cgroup_hierarchy").lower() in _ASKED_V1 else 2
-
-
-def _covers(rule: CgroupRule, release: str) -> bool:
-    number = _number(release)
-    since, until = _number(rule.since), _number(rule.until)
-    return bool(number) and (not since or number >= since) and (not until or number <= until)
-
-
-def _number(release: str) -> tuple[int, ...]:
-    parts = release.split(".")
-    return tuple(int(part) for part in parts) if all(part.isascii() and part.isdecimal() for part in parts) else ()
 
 
 CHECKS: Final[tuple[Check, ...]] = (version,)

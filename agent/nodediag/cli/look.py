@@ -11,9 +11,8 @@ import msgspec
 from nodediag.cli.log_options import logs_of
 from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
-from nodediag.facts import kubelet, packages
+from nodediag.facts import ahead
 from nodediag.host import own
-from nodediag.host.ask import Processes, Read, Units
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened, open_host
 from nodediag.logs.node import LOGS, Logs, encoded, not_asked
@@ -50,7 +49,7 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
         if options.no_logs
         else logs_of(opened, options, signatures, now, options.timeout)
     )
-    opened.ahead(Processes(kubelet.PROGRAMS), Read(packages.STATUS_PATH, packages.CAP_BYTES), Units())
+    opened.ahead(*ahead.ASKS)
     try:
         return _judged(opened, logs, signatures, options, now)
     finally:
@@ -65,7 +64,7 @@ def _judged(
     from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
     opened.ahead(*storage.ALWAYS_ASKED)
-    request = Request(logs=not options.no_logs, only=options.only, skip=options.skip)
+    request = Request(logs=not options.no_logs, deep=options.deep, only=options.only, skip=options.skip)
     check_selection(request)
     catalogue, profile = catalogue_of(options, signatures)
     request = msgspec.structs.replace(request, profile=profile)

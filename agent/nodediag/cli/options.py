@@ -41,6 +41,7 @@ class NodeOptions(InputOptions, frozen=True, kw_only=True):
     only: tuple[str, ...]
     skip: tuple[str, ...]
     no_logs: bool
+    deep: bool
     verbose: bool
 
 
@@ -59,6 +60,7 @@ _NODE: Final = (
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
     click.option("-v", "--verbose", is_flag=True, help="Log to standard error what the run did."),
+    click.option("--deep", is_flag=True, help="Look at what takes long too: checksums of the packages that matter."),
     click.option("--no-logs", is_flag=True, help="Do not read the journal."),
 )
 

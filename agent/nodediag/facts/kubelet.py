@@ -13,6 +13,7 @@ import msgspec
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import kubelet_settings
 from nodediag.facts.kubelet_settings import Settings
+from nodediag.facts.process_list import WITH_KUBELET, listed
 from nodediag.host import yaml_text
 from nodediag.host.ask import Namespace, Process
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
@@ -20,8 +21,6 @@ from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason
 
 NAMESPACE: Final = Namespace.PID
-WITH_KUBELET: Final = {"k3s": "k3s", "k3s-server": "k3s", "k3s-agent": "k3s", "kubelite": "microk8s"}
-PROGRAMS: Final = ("kubelet", "hyperkube", "k3s server", "k3s agent", *WITH_KUBELET)
 STATE_PATH: Final = "/var/lib/kubelet"
 _REFUSED: Final = frozenset({Code.NOT_PERMITTED, Code.TIMED_OUT})
 
@@ -64,12 +63,12 @@ class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect(host: Host) -> Kubelet:
     """Find the node's own kubelet and read what it was told."""
-    listed = host.processes(*PROGRAMS)
-    found = [process for process in listed.processes if is_kubelet(process) and _of_this_node(host, process)]
-    parts = [process for process in listed.processes if within(process) and _of_this_node(host, process)]
+    seen = listed(host)
+    found = [process for process in seen.processes if is_kubelet(process) and _of_this_node(host, process)]
+    parts = [process for process in seen.processes if within(process) and _of_this_node(host, process)]
     if not found and parts:
         return _part_of(parts)
-    if not found and not listed.complete:
+    if not found and not seen.complete:
         detail = "no kubelet is among the processes that were captured"
         raise ReadError("/proc", Reason(code=Code.NOT_CAPTURED, detail=detail, needs="the kubelet's /proc/PID/cmdline"))
     if not found:

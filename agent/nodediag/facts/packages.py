@@ -21,6 +21,9 @@ _PARAGRAPH: Final = re.compile(
 )
 CAP_BYTES: Final = 64 * 1024 * 1024
 _LIST_FIELDS: Final = 3  # state, name, version
+_STATUS: Final = re.compile(r"^Status: (?P<want>\S+) (?P<flag>\S+) (?P<state>\S+)$", re.MULTILINE)
+_SETTLED: Final = frozenset({"installed", "not-installed", "config-files"})
+_MOST: Final = 50
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,24 +34,42 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     evidence: FileEvidence
 
 
+class Marked(msgspec.Struct, frozen=True, kw_only=True):
+    """A package in another state than installed and well, as dpkg(1) names states: `hold ok installed`."""
+
+    name: str
+    status: str
+    evidence: FileEvidence
+
+
 class Packages(msgspec.Struct, frozen=True, kw_only=True):
-    """Those of NAMES that are installed; `manager` is false on an image that has no dpkg."""
+    """Those of NAMES that are installed; `manager` is false on an image that has no dpkg.
+
+    `unsettled` are all that are half-way or broken, `held` those that are kept back. `states` is false where the list
+    does not tell them.
+    """
 
     manager: bool
     installed: tuple[Package, ...]
+    states: bool = True
+    unsettled: tuple[Marked, ...] = ()
+    held: tuple[Marked, ...] = ()
 
 
 def collect(host: Host) -> Packages:
     """Read dpkg's status file, or the list a sosreport keeps."""
     try:
-        return Packages(manager=True, installed=parse_status(host.text(STATUS_PATH, cap_bytes=CAP_BYTES)))
+        text = host.text(STATUS_PATH, cap_bytes=CAP_BYTES)
+        unsettled, held = parse_states(text)
+        return Packages(manager=True, installed=parse_status(text), unsettled=unsettled, held=held)
     except ReadError as error:
         if error.reason.code is Code.ABSENT:
             return Packages(manager=False, installed=())
         if error.reason.code is not Code.NOT_CAPTURED:
             raise
         try:
-            return Packages(manager=True, installed=parse_list(host.lines(LIST_PATH, cap_bytes=CAP_BYTES)))
+            found = parse_list(host.lines(LIST_PATH, cap_bytes=CAP_BYTES))
+            return Packages(manager=True, installed=found, states=False)
         except ReadError:
             raise error from None
 
@@ -58,6 +79,30 @@ def parse_status(text: str) -> tuple[Package, ...]:
     if text.strip() and not text.startswith("Package: ") and "\nPackage: " not in text:
         raise ParseError(STATUS_PATH, text.partition("\n")[0], "paragraphs that start with 'Package:'")
     return tuple(_installed(text))
+
+
+def parse_states(text: str) -> tuple[tuple[Marked, ...], tuple[Marked, ...]]:
+    """Give the packages of the status file that are not settled, and those on hold; at most 50 of each."""
+    unsettled: list[Marked] = []
+    held: list[Marked] = []
+    if text.count("\nStatus: install ok installed\n") == text.count("\nStatus: "):
+        return (), ()
+    for found in _STATUS.finditer(text):
+        if found["state"] not in _SETTLED or found["flag"] != "ok":
+            unsettled.append(_marked(text, found))
+        elif found["want"] == "hold":
+            held.append(_marked(text, found))
+        if max(len(unsettled), len(held)) >= _MOST:
+            break
+    return tuple(unsettled), tuple(held)
+
+
+def _marked(text: str, found: re.Match[str]) -> Marked:
+    start = text.rfind("Package: ", 0, found.start())
+    name = text[start:].partition("\n")[0].removeprefix("Package: ") if start >= 0 else "unknown"
+    line = text.count("\n", 0, found.start()) + 1
+    evidence = FileEvidence(path=STATUS_PATH, line=line, text=found[0][:EVIDENCE_CAP])
+    return Marked(name=name[:EVIDENCE_CAP], status=found[0].removeprefix("Status: "), evidence=evidence)
 
 
 def _installed(text: str) -> Iterator[Package]:

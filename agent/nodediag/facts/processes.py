@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ReadError
-from nodediag.facts.kubelet import PROGRAMS
+from nodediag.facts.process_list import listed
 from nodediag.host.ask import Namespace, Process
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.model.evidence import ProcessEvidence
@@ -37,17 +37,17 @@ class Processes(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect(host: Host) -> Processes:
     """List them; raises ReadError where not every process was seen with its state."""
-    listed = host.processes(*PROGRAMS)  # the question of the kubelet's facts, so that a node is asked once
-    if not listed.complete or not all(process.state for process in listed.processes):
+    seen = listed(host)
+    if not seen.complete or not all(process.state for process in seen.processes):
         detail = "not every process was seen with its state"
         raise ReadError("/proc", Reason(code=Code.NOT_CAPTURED, detail=detail, needs="the process list, as root"))
-    by_pid = {process.pid: process for process in listed.processes}
+    by_pid = {process.pid: process for process in seen.processes}
     children: dict[int, list[Process]] = {}
-    for process in listed.processes:
+    for process in seen.processes:
         if process.state == ZOMBIE:
             children.setdefault(process.ppid, []).append(process)
     parents = sorted(children, key=lambda pid: (-len(children[pid]), pid))
-    blocked = [process for process in listed.processes if process.state == BLOCKED]
+    blocked = [process for process in seen.processes if process.state == BLOCKED]
     return Processes(
         zombies=sum(map(len, children.values())),
         parents=tuple(_parent(pid, by_pid.get(pid), children[pid]) for pid in parents[:MOST]),

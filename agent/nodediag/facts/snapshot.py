@@ -5,8 +5,10 @@ from typing import TypeVar
 import msgspec
 
 from nodediag.facts import (
+    apt as apt_,
     boot as boot_,
     cgroups as cgroups_,
+    cloud_init as cloud_init_,
     cmdline as cmdline_,
     conntrack as conntrack_,
     disks as disks_,
@@ -27,22 +29,33 @@ from nodediag.facts import (
     machine as machine_,
     memory as memory_,
     metadata as metadata_,
+    modules as modules_,
     mounts as mounts_,
     node_object,
     os_release as os_release_,
+    package_files as package_files_,
     packages as packages_,
+    packet_filter as packet_filter_,
     partitions as partitions_,
     pids as pids_,
     pressure as pressure_,
     processes as processes_,
     root_slot as root_slot_,
     runtime as runtime_,
+    runtime_programs as runtime_programs_,
+    software as software_,
     storage as storage_,
+    stray_processes as stray_processes_,
+    sysctls as sysctls_,
+    toolbox as toolbox_,
     unit_files as unit_files_,
     units as units_,
+    update_engine as update_engine_,
 )
+from nodediag.facts.apt import Apt
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import Cgroups
+from nodediag.facts.cloud_init import CloudInit
 from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks
@@ -64,19 +77,28 @@ from nodediag.facts.load import Load
 from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.machine import Machine
 from nodediag.facts.memory import Memory
+from nodediag.facts.modules import Modules
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.node_object import NodeObject
 from nodediag.facts.os_release import OsRelease
+from nodediag.facts.package_files import PackageFiles
 from nodediag.facts.packages import Packages
+from nodediag.facts.packet_filter import PacketFilter
 from nodediag.facts.partitions import Partitions
 from nodediag.facts.pids import Pids
 from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
+from nodediag.facts.runtime_programs import RuntimePrograms
+from nodediag.facts.software import Software
 from nodediag.facts.storage import Storage
+from nodediag.facts.stray_processes import StrayProcesses
+from nodediag.facts.sysctls import Sysctls
+from nodediag.facts.toolbox import Toolbox
 from nodediag.facts.unit_files import UnitFiles
 from nodediag.facts.units import Units
+from nodediag.facts.update_engine import UpdateEngine
 from nodediag.host.host import Host
 from nodediag.model.image import Image
 from nodediag.model.logs import LogResult
@@ -127,6 +149,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     inotify: Fact[Inotify] = NOT_COLLECTED
     conntrack: Fact[Conntrack] = NOT_COLLECTED
     kubepods: Fact[Kubepods] = NOT_COLLECTED
+    software: Fact[Software] = NOT_COLLECTED
+    toolbox: Fact[Toolbox] = NOT_COLLECTED
+    cloud_init: Fact[CloudInit] = NOT_COLLECTED
+    modules: Fact[Modules] = NOT_COLLECTED
+    packet_filter: Fact[PacketFilter] = NOT_COLLECTED
+    update_engine: Fact[UpdateEngine] = NOT_COLLECTED
+    stray_processes: Fact[StrayProcesses] = NOT_COLLECTED
+    runtime_programs: Fact[RuntimePrograms] = NOT_COLLECTED
+    apt: Fact[Apt] = NOT_COLLECTED
+    sysctls: Fact[Sysctls] = NOT_COLLECTED
+    package_files: Fact[PackageFiles] = NOT_COLLECTED
     image: Fact[Image] = NOT_COLLECTED
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -139,7 +172,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
+def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Facts:
     """Read every fact, and take what was given. What depends on a namespace is unknown where ours is a container's."""
     mounts = attempt(mounts_, host, None)
     if _not_captured(mounts):
@@ -159,6 +192,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
         partitions = _instead(partitions, attempt(partition_lists, host, elsewhere))
     root_slot = settle(lambda: root_slot_.derive(mounts, partitions, cmdline))
     kernel = attempt(kernel_, host, elsewhere)
+    packages = attempt(packages_, host, elsewhere)
     cgroups = _cgroups(host, mounts)
     instance = attempt(instance_, host, elsewhere)
     return Facts(
@@ -179,7 +213,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
         cgroups=cgroups,
         kubelet=attempt(kubelet_, host, elsewhere),
         containerd_config=attempt(runtime_, host, elsewhere),
-        packages=attempt(packages_, host, elsewhere),
+        packages=packages,
         memory=attempt(memory_, host, elsewhere),
         pressure=attempt(pressure_, host, elsewhere),
         load=attempt(load_, host, elsewhere),
@@ -196,6 +230,17 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS) -> Facts:
         unit_files=attempt(unit_files_, host, elsewhere),
         journald=attempt(journald_, host, elsewhere),
         journal_use=attempt(journal_use_, host, elsewhere),
+        package_files=_package_files(host, kernel, packages) if deep else NOT_COLLECTED,
+        software=attempt(software_, host, elsewhere),
+        toolbox=attempt(toolbox_, host, elsewhere),
+        cloud_init=attempt(cloud_init_, host, elsewhere),
+        modules=attempt(modules_, host, elsewhere),
+        packet_filter=attempt(packet_filter_, host, elsewhere),
+        update_engine=attempt(update_engine_, host, elsewhere),
+        stray_processes=attempt(stray_processes_, host, elsewhere),
+        runtime_programs=attempt(runtime_programs_, host, elsewhere),
+        apt=settle(lambda: apt_.derive(host, packages)),
+        sysctls=attempt(sysctls_, host, elsewhere),
     )
 
 
@@ -226,6 +271,10 @@ def _disks(host: Host, mounts: Fact[Mounts], partitions: Fact[Partitions], root:
 
 def _storage(host: Host, mounts: Fact[Mounts], partitions: Fact[Partitions], kernel: Fact[Kernel]) -> Fact[Storage]:
     return mounts if isinstance(mounts, Unknown) else Known(storage_.derive(host, mounts.value, partitions, kernel))
+
+
+def _package_files(host: Host, kernel: Fact[Kernel], packages: Fact[Packages]) -> Fact[PackageFiles]:
+    return settle(lambda: package_files_.derive(host, kernel, packages))
 
 
 def _not_captured(fact: Fact[T]) -> bool:

@@ -60,10 +60,12 @@ class Readlink(msgspec.Struct, frozen=True, tag=True):
 class Processes(msgspec.Struct, frozen=True, tag=True):
     """The processes that run a program of one of these names, or all; what is not asked for is not recorded either.
 
-    Zombies, their parents and what is in uninterruptible sleep are listed whatever their names.
+    Zombies, their parents and what is in uninterruptible sleep are listed whatever their names; so are those whose
+    program, or a script that an interpreter runs, lies in one of the folders `below`.
     """
 
     names: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
 
 
 class Uname(msgspec.Struct, frozen=True, tag=True):
@@ -72,6 +74,13 @@ class Uname(msgspec.Struct, frozen=True, tag=True):
 
 class Namespaces(msgspec.Struct, frozen=True, tag=True):
     """Which of our namespaces are those of the node's PID 1."""
+
+
+class Digest(msgspec.Struct, frozen=True, tag=True):
+    """The MD5 digest of a regular file, as packages list them; more than `cap_bytes` is a failure."""
+
+    path: str
+    cap_bytes: int
 
 
 class Lock(msgspec.Struct, frozen=True, tag=True):
@@ -91,7 +100,7 @@ class Units(msgspec.Struct, frozen=True, tag=True):
     """What systemd says of the boot, its jobs and its units, at its own D-Bus sockets."""
 
 
-Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata | Units
+Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata | Units | Digest
 
 
 class Content(msgspec.Struct, frozen=True, tag=True):
@@ -152,7 +161,8 @@ Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]
 class Process(msgspec.Struct, frozen=True):
     """One process: its command name, its arguments as they were given, its state as in proc_pid_stat(5).
 
-    The state is empty where it was not captured.
+    The state is empty where it was not captured; so is the program, the path that /proc/PID/exe leads to, as the
+    process sees it. The cgroup, its /proc/PID/cgroup, is told of those that were asked for by name or folder.
     """
 
     pid: Pid
@@ -160,13 +170,19 @@ class Process(msgspec.Struct, frozen=True):
     name: str
     argv: tuple[str, ...]
     state: str = ""
+    program: str = ""
+    cgroup: str = ""
 
 
 class ProcessList(msgspec.Struct, frozen=True, tag=True):
-    """Answers Processes, by pid; `complete` is false where only some were captured."""
+    """Answers Processes, by pid; `complete` is false where only some were captured.
+
+    `programs` is false where not every process showed which program it runs.
+    """
 
     processes: tuple[Process, ...]
     complete: bool
+    programs: bool = False
 
 
 class UnameAnswer(msgspec.Struct, frozen=True, tag=True):
@@ -257,6 +273,12 @@ class SystemdAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     jobs: tuple[Job, ...]
 
 
+class Digested(msgspec.Struct, frozen=True, tag=True):
+    """Answers Digest, in hexadecimal."""
+
+    md5: str
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
@@ -275,6 +297,7 @@ Reply = (
     | Locked
     | MetadataAnswer
     | SystemdAnswer
+    | Digested
     | Failure
 )
 
@@ -284,7 +307,7 @@ def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
     match ask:
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
             return path
-        case Statvfs(path=path):
+        case Statvfs(path=path) | Digest(path=path):
             return path
         case Processes():
             return "the process list"

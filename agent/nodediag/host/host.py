@@ -10,6 +10,8 @@ from nodediag.errors import ReadError
 from nodediag.host.ask import (
     Ask,
     Content,
+    Digest,
+    Digested,
     Failure,
     List,
     Lock,
@@ -140,9 +142,13 @@ class Host:
                 return None
             raise
 
-    def processes(self, *names: str) -> ProcessList:
-        """Give the processes that run programs of these names, and those that do not get on, by pid; asked once."""
-        return self._ask(Processes(names), ProcessList)
+    def processes(self, *names: str, below: tuple[str, ...] = ()) -> ProcessList:
+        """Give the processes that `Processes` lists, by pid; asked once."""
+        return self._ask(Processes(names, below), ProcessList)
+
+    def md5(self, path: str, *, cap_bytes: int) -> str:
+        """Give the MD5 digest of a regular file, in hexadecimal."""
+        return self._ask(Digest(path, cap_bytes), Digested).md5
 
     def uname(self) -> UnameAnswer:
         """Give the kernel's names for itself; the nodename depends on the UTS namespace."""

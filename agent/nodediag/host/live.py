@@ -13,6 +13,8 @@ from nodediag.host.ask import (
     PRIVATE_SOCKET,
     Ask,
     Content,
+    Digest,
+    Digested,
     Failure,
     List,
     Lock,
@@ -105,8 +107,8 @@ class LiveSource:
                 return self._statvfs(path)
             case Readlink(path):
                 return self._readlink(path)
-            case Processes(names):
-                return self._processes(names)
+            case Processes(names, below):
+                return self._processes(names, below)
             case Uname():
                 name = os.uname()
                 return UnameAnswer(name.sysname, name.nodename, name.release, name.version, name.machine)
@@ -120,6 +122,8 @@ class LiveSource:
                 return metadata.fetch(keys, server)
             case Units():
                 return self._units()
+            case Digest(path, cap_bytes):
+                return self._digest(path, cap_bytes)
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -138,6 +142,23 @@ class LiveSource:
         if left <= 0:
             return _too_large(path, cap_bytes)
         return Content(b"".join(chunks))
+
+    def _digest(self, path: str, cap_bytes: int) -> Reply:
+        from hashlib import md5  # noqa: PLC0415 - only a deep look pays for it
+
+        opened = self._regular(path)
+        if isinstance(opened, Failure):
+            return opened
+        digest, left = md5(usedforsecurity=False), cap_bytes
+        try:
+            while chunk := os.read(opened, 1 << 20):
+                left -= len(chunk)
+                if left < 0:
+                    return _too_large(path, cap_bytes)
+                digest.update(chunk)
+        finally:
+            os.close(opened)
+        return Digested(digest.hexdigest())
 
     def _open(self, path: str, flags: int) -> int:
         return self._opened().open(path, flags)
@@ -217,11 +238,11 @@ class LiveSource:
             os.close(fd)
         return Target(_text(target))
 
-    def _processes(self, names: tuple[str, ...]) -> Reply:
+    def _processes(self, names: tuple[str, ...], below: tuple[str, ...]) -> Reply:
         """List them by a descriptor, since psutil, given a path, would follow its links out of the root."""
         procfs = self._open("/proc", os.O_PATH | os.O_DIRECTORY)
         try:
-            return processes.living(f"/proc/self/fd/{procfs}", names)
+            return processes.living(f"/proc/self/fd/{procfs}", names, below)
         finally:
             os.close(procfs)
 

@@ -1,6 +1,9 @@
 """The process list, read by psutil below any procfs, or from the /proc/PID files that a folder holds."""
 
+import errno
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from nodediag.host.ask import Process, ProcessList
@@ -9,6 +12,8 @@ _ARGUMENTS_CAP: Final = 32 * 1024  # a process may carry megabytes; a GKE kubele
 _ALL_ARGUMENTS_CAP: Final = 8 * 1024 * 1024
 _PID_DIGITS: Final = 9
 _INIT: Final = 1
+_CGROUP_CAP: Final = 2048
+INTERPRETERS: Final = ("python", "perl", "ruby", "node", "java", "bash", "dash", "sh", "busybox")
 STUCK: Final = frozenset({"Z", "D"})  # zombies, and what is in uninterruptible sleep
 _STATES: Final = {  # psutil's words for the letters of proc_pid_stat(5)
     "running": "R", "sleeping": "S", "disk-sleep": "D", "stopped": "T", "tracing-stop": "t", "zombie": "Z",
@@ -21,8 +26,8 @@ def preload() -> None:
     import psutil  # noqa: F401, PLC0415 - as below
 
 
-def living(procfs: str, names: tuple[str, ...] = ()) -> ProcessList:
-    """List the processes of a mounted procfs, or those of some names and those that do not get on.
+def living(procfs: str, names: tuple[str, ...] = (), below: tuple[str, ...] = ()) -> ProcessList:
+    """List the processes of a mounted procfs, or those of some names or folders and those that do not get on.
 
     One that ends meanwhile is left out. The list is not complete where hidepid (see proc(5)) keeps others' processes,
     PID 1 among them, from our eyes, and where all arguments together are more than we keep.
@@ -30,26 +35,30 @@ def living(procfs: str, names: tuple[str, ...] = ()) -> ProcessList:
     import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
 
     psutil.PROCFS_PATH = procfs
-    listing = _Listing(names)
+    listing = _Listing(procfs, names, below)
     for pid in sorted(_pids()):
         listing.add(pid)
     for pid in {process.ppid for process in listing.found.values() if process.state == "Z"} - listing.found.keys():
         listing.add(pid, wanted=True)
     found = tuple(listing.found[pid] for pid in sorted(listing.found))
-    return ProcessList(found, complete=listing.seen_init and not listing.hidden and listing.left > 0)
+    complete = listing.seen_init and not listing.hidden and listing.left > 0
+    return ProcessList(found, complete=complete, programs=complete and listing.programs)
 
 
 class _Listing:
     """What is found one process after the other."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, procfs: str, names: tuple[str, ...], below: tuple[str, ...]) -> None:
+        self._procfs = procfs
         self._names = names
+        self._below = tuple(folder + "/" for folder in below)
         self.found: dict[int, Process] = {}
         self.left = _ALL_ARGUMENTS_CAP
         self.seen_init = self.hidden = False
+        self.programs = True
 
     def add(self, pid: int, *, wanted: bool = False) -> None:
-        """Add a process if it is wanted, by its name, for its state, or whatever it is."""
+        """Add a process if it is wanted: by its name, its state, its program's folder, or whatever it is."""
         import psutil  # noqa: PLC0415 - as above
 
         try:
@@ -59,13 +68,34 @@ class _Listing:
             state = _STATES.get(told["status"] or "", "")
             self.seen_init = self.seen_init or pid == _INIT
             self.hidden = self.hidden or name is None
-            if not (wanted or not self._names or name in self._names or state in STUCK):
+            program = self._program(pid) if self._below else ""
+            inside = program.startswith(self._below) if self._below else False
+            wanted = wanted or not self._names or name in self._names or state in STUCK
+            scripted = bool(self._below) and program.rpartition("/")[2].startswith(INTERPRETERS)
+            if not (wanted or inside or scripted):
                 return
             argv = _capped(process.as_dict(["cmdline"], ad_value=None)["cmdline"] or [], min(self.left, _ARGUMENTS_CAP))
         except psutil.NoSuchProcess:
             return
+        inside = inside or (scripted and script_of(argv).startswith(self._below))
+        if not (wanted or inside):
+            return
         self.left -= sum(len(argument) for argument in argv)
-        self.found[pid] = Process(pid, told["ppid"] or 0, _text(name or ""), argv, state)
+        cgroup = self._cgroup(pid) if inside or name in self._names else ""
+        self.found[pid] = Process(pid, told["ppid"] or 0, _text(name or ""), argv, state, _text(program), cgroup)
+
+    def _program(self, pid: int) -> str:
+        """Give the path of a process's program; kernel threads and zombies have none, and PID 1 is init anyway."""
+        try:
+            return os.readlink(f"{self._procfs}/{pid}/exe")
+        except OSError as error:
+            self.programs = self.programs and (pid == _INIT or error.errno in {errno.ENOENT, errno.ESRCH})
+            return ""
+
+    def _cgroup(self, pid: int) -> str:
+        with suppress(OSError), open(f"{self._procfs}/{pid}/cgroup", "rb") as file:
+            return file.read(_CGROUP_CAP).decode("utf-8", "backslashreplace")
+        return ""  # it has ended, or the programs are not seen either
 
 
 def _pids() -> list[int]:
@@ -75,6 +105,11 @@ def _pids() -> list[int]:
         return psutil.pids()
     except IndexError:  # psutil takes it for granted that there is one
         return []
+
+
+def script_of(argv: tuple[str, ...]) -> str:
+    """Give the first argument that is no option: what an interpreter runs, if it runs a file."""
+    return next((word for word in argv[1:] if not word.startswith("-")), "")
 
 
 def pid_of(text: str) -> int | None:

@@ -1,5 +1,7 @@
 """The Host's door: what a node answers is freed of secrets here, before anything is kept or judged."""
 
+import msgspec
+
 from nodediag.host.ask import Ask, Content, MetadataAnswer, Process, ProcessList, Reply
 from nodediag.host.host import Source
 from nodediag.redact import redact, redact_text
@@ -16,11 +18,11 @@ class RedactingSource:
         match reply := self._source.answer(ask):
             case Content(data=data):
                 return Content(redact(data))
-            case ProcessList(processes, complete):
-                return ProcessList(tuple(_redacted(process) for process in processes), complete)
             case MetadataAnswer(address, server, values, refused):
                 masked = {key: redact_text(value) for key, value in values.items()}
                 return MetadataAnswer(address, server, masked, refused)
+            case ProcessList(processes, complete, programs):
+                return ProcessList(tuple(_redacted(process) for process in processes), complete, programs)
             case _:
                 return reply
 
@@ -29,8 +31,4 @@ def _redacted(process: Process) -> Process:
     """Mask a command line as a whole, since a flag and its secret may be two arguments."""
     line = "\0".join(process.argv)
     masked = redact_text(line)
-    return (
-        process
-        if masked == line
-        else Process(process.pid, process.ppid, process.name, tuple(masked.split("\0")), process.state)
-    )
+    return process if masked == line else msgspec.structs.replace(process, argv=tuple(masked.split("\0")))

@@ -7,10 +7,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """`profile` names one to judge by; without, the one that fits does.
 
     `only` and `skip` hold check ids or prefixes; an empty `only` selects all. Without logs, theirs are out.
+    `deep` also asks what takes long: the checksums of packages.
     """
 
     profile: str = ""
     logs: bool = True
+    deep: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 

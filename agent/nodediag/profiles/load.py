@@ -136,6 +136,8 @@ class Catalogue:
             applicable=laid.applicable,
             storage=laid.storage,
             issues=self._issues,
+            states=laid.states,
+            cmdline=laid.cmdline,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -184,6 +186,8 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         conditions={**under.conditions, **over.conditions},
         applicable=under.applicable if over.applicable is msgspec.UNSET else over.applicable,
         storage={**under.storage, **over.storage},
+        states={**under.states, **over.states},
+        cmdline=(*under.cmdline, *over.cmdline),
     )
 
 

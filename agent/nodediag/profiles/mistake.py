@@ -11,6 +11,7 @@ from nodediag.model.image import Answer, ImageType, OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.profiles.profile import (
     Applicable,
+    ArgumentRule,
     CgroupRule,
     ConditionRule,
     EvictionRule,
@@ -26,6 +27,7 @@ from nodediag.profiles.profile import (
     RootRule,
     SourceRule,
     StartupRule,
+    StateRule,
     StorageRule,
     Supported,
     ThresholdRule,
@@ -47,6 +49,7 @@ _TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "image_source": SourceRule, "conditions": ConditionRule,
     "applicable": Applicable,
     "storage": StorageRule,
+    "states": StateRule, "cmdline": ArgumentRule,
 }  # fmt: skip
 _WORDS: Final[dict[str, type[StrEnum]]] = {
     "image_type": ImageType, "os_family": OsFamily, "gke": Answer, "persistence": Persistence, "severity": Severity,

@@ -225,6 +225,35 @@ class StorageRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     remedy: str = ""
 
 
+class StateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a thing may be: a word or name that one of `want` matches, where a `*` stands for anything.
+
+    The key is the check's id, the files in data/ have its words. `since` and `until` are as in CgroupRule.
+    """
+
+    want: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    severity: Severity | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    document: str = ""
+    departs: str = ""
+    remedy: str = ""
+
+
+class ArgumentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Kernel arguments, `name` or `name=value` with `*` for anything, all of which must stand there or none may."""
+
+    arguments: tuple[str, ...]
+    present: bool
+    severity: Severity | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    document: str = ""
+    remedy: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -255,6 +284,8 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     conditions: dict[str, ConditionRule] = {}
     applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
     storage: dict[str, StorageRule] = {}
+    states: dict[str, StateRule] = {}
+    cmdline: tuple[ArgumentRule, ...] = ()
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,3 +320,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
     storage: dict[str, StorageRule] = {}
     issues: tuple[Issue, ...] = ()  # known issues of any image; each says itself which it is of
+    states: dict[str, StateRule] = {}
+    cmdline: tuple[ArgumentRule, ...] = ()

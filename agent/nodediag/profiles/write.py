@@ -24,9 +24,10 @@ def whole(profile: Profile, base: Profile) -> ProfileFile:
     rules = profile.cgroup[: len(profile.cgroup) - len(base.cgroup)]
     waivers = profile.waivers[: len(profile.waivers) - len(base.waivers)]
     failed = profile.failed_units[len(base.failed_units) :]
+    cmdline = profile.cmdline[len(base.cmdline) :]
     own = {
         "expected_mounts": added, "failed_units": failed, "cgroup": rules, "waivers": waivers, "without": without,
-        "extends": base.name,
+        "cmdline": cmdline, "extends": base.name,
     }  # fmt: skip
     return ProfileFile(**{**told, **own})
 
