@@ -4,7 +4,9 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--refresh-goldens", action="store_true", help="write tests/nodes/*/report.json anew")
+    parser.addoption(
+        "--refresh-goldens", action="store_true", help="write tests/nodes/*/report.json and report.md anew"
+    )
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from nodediag.model.report import Report, Tool
 from nodediag.model.request import Request
 from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
-from nodediag.render import as_json, as_text
+from nodediag.render import as_json, as_markdown, as_text
 
 HERE: Final = Path(__file__).parent
 NODES: Final = sorted(path.parent for path in HERE.glob("*/ORIGIN.md"))
@@ -97,6 +97,14 @@ def test_a_report_for_a_person_fits_a_terminal(node: Path, now: datetime) -> Non
     lines = as_text.render(report_of(node, now), colour=False).decode().split("\n")
     assert [line for line in lines if len(line) > WIDTH] == []
     assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_a_node_gets_the_markdown_on_record(node: Path, refresh: bool, now: datetime) -> None:  # noqa: FBT001 - a fixture
+    made = as_markdown.render(report_of(node, now)).decode()
+    golden = node / "report.md"
+    if refresh:
+        golden.write_text(made)
+    assert made.splitlines() == golden.read_text().splitlines()
 
 
 def test_each_node_says_where_it_is_from(refresh: bool) -> None:  # noqa: FBT001 - a fixture

@@ -1,5 +1,7 @@
 """nodediag report."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nodediag.cli.look import look
@@ -16,6 +18,10 @@ from nodediag.cli.options import (
 from nodediag.errors import Exit
 from nodediag.host import own
 from nodediag.model.outcome import Severity, Verdict
+
+if TYPE_CHECKING:
+    from nodediag.facts.snapshot import Facts
+    from nodediag.model.report import Report
 
 
 @click.command("report")
@@ -34,21 +40,29 @@ def command(form: str | None, output: str, fail_on: str, **node: object) -> int:
     """
     options = collected(node)
     report = look(options, now())
-    if wants_text(form, output):
-        from nodediag.render import as_text  # noqa: PLC0415 - only one renderer is loaded
-
-        data = as_text.render(report, colour=wants_colour(output))
-    elif form == "openmetrics":
-        from nodediag.render import as_openmetrics  # noqa: PLC0415 - only one renderer is loaded
-
-        data = as_openmetrics.render(report)
-    else:
-        from nodediag.render import as_json  # noqa: PLC0415 - only one renderer is loaded
-
-        data = as_json.render(report)
+    data = _rendered(report, "text" if wants_text(form, output) else form or "json", output)
     own.write_output(output, data)
     counted = {problem.severity for check in report.checks for problem in check.problems if problem.counts}
     return status(report.verdict, counted, fail_on)
+
+
+def _rendered(report: "Report[Facts]", form: str, output: str) -> bytes:
+    """Give the report in a format; no other renderer is loaded."""
+    if form == "text":
+        from nodediag.render import as_text  # noqa: PLC0415 - only the one that is asked for
+
+        return as_text.render(report, colour=wants_colour(output))
+    if form == "markdown":
+        from nodediag.render import as_markdown  # noqa: PLC0415 - as above
+
+        return as_markdown.render(report)
+    if form == "openmetrics":
+        from nodediag.render import as_openmetrics  # noqa: PLC0415 - as above
+
+        return as_openmetrics.render(report)
+    from nodediag.render import as_json  # noqa: PLC0415 - as above
+
+    return as_json.render(report)
 
 
 def status(verdict: Verdict, severities: set[Severity], fail_on: str) -> Exit:

@@ -1,0 +1,202 @@
+"""The report to paste into an issue: GitHub-flavoured Markdown within GitHub's size limit, nothing of the node alive.
+
+What does not fit is cut step by step, evidence first, and each cut is said where it was made.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from nodediag.facts.snapshot import Facts
+from nodediag.model.logs import LogResult
+from nodediag.model.outcome import CheckResult, Problem, Severity
+from nodediag.model.reason import BlindSpot, Code
+from nodediag.model.report import Report, Scope
+from nodediag.render import words
+from nodediag.render.inert import code, fenced, prose
+
+MOST: Final = 65_536  # characters of an issue or a comment on GitHub
+_LEFT_FOR_A_PERSON: Final = 2_536  # who pastes it says something too
+_MOST_IDS: Final = 20
+
+
+class _Bounds(msgspec.Struct, frozen=True):
+    """How much is shown: problems, pieces of evidence of each, other lists, and of a text."""
+
+    problems: int
+    evidence: int
+    entries: int
+    text: int
+
+
+_STEPS: Final = (
+    _Bounds(200, 10, 500, 1024),
+    _Bounds(100, 3, 100, 512),
+    _Bounds(50, 2, 50, 512),
+    _Bounds(30, 1, 20, 256),
+    _Bounds(15, 1, 10, 256),
+)
+
+
+def render(report: Report[Facts]) -> bytes:
+    """Give the report as Markdown that fits into an issue."""
+    fits = MOST - _LEFT_FOR_A_PERSON
+    texts = ("\n\n".join(_blocks(report, bounds)) + "\n" for bounds in _STEPS)
+    last = ""
+    for text in texts:
+        last = text
+        if _length(text) <= fits:
+            break
+    return last.encode()
+
+
+def _length(text: str) -> int:
+    """Count as GitHub's form does: in UTF-16, a line's end as two."""
+    return len(text.encode("utf-16-le")) // 2 + text.count("\n")
+
+
+def _blocks(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    yield f"## {report.verdict.value.upper()}: {_short(words.headline(report), bounds)}"
+    yield f"{_short(words.about(report), bounds)}.  \n{_short(words.judged(report), bounds)}"
+    yield from _image(report, bounds)
+    pairs = words.by_urgency(report)
+    if pairs:
+        yield "### Problems"
+    for number, (check, problem) in enumerate(pairs[: bounds.problems], 1):
+        yield from _problem(number, check, problem, bounds)
+    left = words.problems_total(report) - min(len(pairs), bounds.problems)
+    if left > 0:
+        yield f"**{left} more problems** were cut to fit into an issue; `--format json` has them."
+    yield from _history(report.logs, bounds)
+    yield from _blind_spots(report, bounds)
+    yield from _unknown(report, bounds)
+    yield from _notes(report, bounds)
+
+
+def _image(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    """Say by what the image was told."""
+    found = [(field, finding) for field, findings in report.node.evidence.items() for finding in findings]
+    if not found:
+        return
+    lines = [
+        f"- {field.replace('_', ' ')}: {_short(finding.says, bounds)} (in {code(_place(words.told(finding.evidence)))})"
+        for field, finding in found[: bounds.entries]
+    ]
+    yield "**What the image is told by**"
+    yield _listed(lines, len(found))
+
+
+def _place(told: str) -> str:
+    """Give where a piece of evidence stands, without its text."""
+    return told.partition(": ")[0][:200]
+
+
+def _problem(number: int, check: CheckResult, problem: Problem, bounds: _Bounds) -> Iterator[str]:
+    subject = problem.subject.name[: bounds.text]
+    word = problem.severity.value if problem.counts else f"waived {problem.severity.value}"
+    yield f"#### {number}. {word}: {code(check.id)}, {problem.subject.kind} {code(subject)}"
+    yield _short(problem.message, bounds)
+    cause = "cause" if problem.subject.kind == "signature" else "why"
+    said = [
+        ("waiver", words.waiver(problem)),
+        ("expected", words.expected(problem)),
+        (cause, problem.requirement.why if problem.requirement is not msgspec.UNSET else ""),
+        ("do", problem.remedy),
+    ]
+    lines = [f"- **{name}:** {_short(text, bounds)}" for name, text in said if text]
+    if lines:
+        yield "\n".join(lines)
+    kept = problem.evidence[: bounds.evidence]
+    if kept:
+        yield fenced(words.told(evidence, bounds.text) for evidence in kept)
+    left = len(problem.evidence) - len(kept)
+    if left or problem.truncated:
+        yield f"*{left or 'more'} pieces of evidence were cut; `--format json` has what was kept.*"
+
+
+def _history(logs: LogResult, bounds: _Bounds) -> Iterator[str]:
+    """Tell what the journal has on what happened on purpose, of what is over, and of errors without a name."""
+    over = [one for one in logs.signatures if not one.active and one.severity is not Severity.INFO]
+    lines = [
+        f"- {one.last}: {_short(one.title, bounds)}" + (f", {one.count} times" if one.count > 1 else "")
+        for one in logs.context
+    ]
+    lines += [f"- over since {one.last}: {_short(one.title, bounds)} ({code(one.id)})" for one in over]
+    if lines:
+        yield "### In the journal"
+        yield _listed(lines[: bounds.entries], len(lines))
+    if logs.shapes:
+        few = logs.shapes[: min(bounds.entries, _MOST_IDS)]
+        yield "**Errors that no signature names**"
+        yield fenced(f"{one.count} x {one.unit}: {one.shape[: bounds.text]}" for one in few)
+        if len(few) < len(logs.shapes):
+            yield f"*and {len(logs.shapes) - len(few)} more; `nodediag logs` has them*"
+
+
+def _blind_spots(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    spots = report.view.blind_spots
+    if not spots:
+        return
+    yield "### Could not be seen"
+    lacking = [spot for spot in spots if spot.reason.code is Code.NOT_CAPTURED]
+    lines = [_spot(spot, bounds) for spot in spots if spot.reason.code is not Code.NOT_CAPTURED]
+    lines += _together(lacking, bounds)
+    total = len(lines)
+    if isinstance(report.view.blind_spots_total, int):
+        total += report.view.blind_spots_total - len(spots)
+    yield _listed(lines[: bounds.entries], total)
+
+
+def _spot(spot: BlindSpot, bounds: _Bounds) -> str:
+    needs = f"; needs {_short(spot.reason.needs, bounds)}" if spot.reason.needs else ""
+    return f"- {code(spot.what[: bounds.text])}: {_short(spot.reason.detail, bounds)} ({spot.reason.code.value}){needs}"
+
+
+def _together(spots: list[BlindSpot], bounds: _Bounds) -> list[str]:
+    """Name at once what was not captured: each of these would need a file of its own name."""
+    names = ", ".join(code(spot.what[: bounds.text]) for spot in spots[: bounds.entries])
+    left = f" and {len(spots) - bounds.entries} more" if len(spots) > bounds.entries else ""
+    return [f"- not captured: {names}{left}"] if spots else []
+
+
+def _unknown(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    checks = words.open_checks(report)
+    if not checks:
+        return
+    groups = words.grouped(checks)
+    lines = [
+        f"- {', '.join(map(code, ids))} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {_short(why, bounds)}"
+        for (outcome, why), ids in list(groups.items())[: bounds.entries]
+    ]
+    yield f"<details>\n<summary>{len(checks)} checks could not look</summary>"
+    yield _listed(lines, len(groups))
+    yield "</details>"
+
+
+def _notes(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    yield "### Notes"
+    lines = [f"- {_short(words.closing(report), bounds)}"]
+    if report.scope is Scope.PARTIAL:
+        lines.append("- Not every check was selected: this is a part of a diagnosis.")
+    if report.profile is not msgspec.UNSET:
+        for one in report.profile.departures[: bounds.entries]:
+            row = f"row {one.document}" if one.document != "none" else "no row"
+            lines.append(f"- {code(one.path)} ({row} of the document): {_short(one.says, bounds)}")
+    lines.append(
+        f"- nodediag {prose(report.tool.version)}; looked at {report.observed_at:%Y-%m-%dT%H:%M:%SZ};"
+        f" report {code(report.schema)}"
+    )
+    yield "\n".join(lines)
+
+
+def _listed(lines: Iterable[str], total: int) -> str:
+    """Join the lines of a list, and say how many were cut."""
+    kept = list(lines)
+    left = total - len(kept)
+    return "\n".join([*kept, *([f"- *and {left} more, cut; `--format json` has them*"] if left > 0 else [])])
+
+
+def _short(text: str, bounds: _Bounds) -> str:
+    """Give a sentence as prose, cut where it is long."""
+    return prose(text if len(text) <= bounds.text else text[: bounds.text] + " ...")
