@@ -35,6 +35,7 @@ from nodediag.model.report import (
     Counts,
     DataAge,
     Departure,
+    LayoutRule,
     Origin,
     ProfileUsed,
     Report,
@@ -217,6 +218,20 @@ def _used(profile: Profile) -> ProfileUsed:
                 document=rule.document,
             )
             for name, rule in profile.storage.items()
+        ),
+        layout=tuple(
+            LayoutRule(
+                path=path,
+                writable=rule.writable,
+                executable=rule.executable,
+                suid=rule.suid,
+                devices=rule.devices,
+                persistence="" if rule.persistence is msgspec.UNSET else rule.persistence.value,
+                on=rule.on,
+                optional=rule.optional,
+                document=rule.document,
+            )
+            for path, rule in profile.paths.items()
         ),
     )
 

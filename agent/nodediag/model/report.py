@@ -149,6 +149,20 @@ class StorageSupport(msgspec.Struct, frozen=True, kw_only=True):
     document: str
 
 
+class LayoutRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the profile asks of a path; what is left out it does not ask. An optional path need not be there."""
+
+    path: str
+    writable: bool | msgspec.UnsetType = msgspec.UNSET
+    executable: bool | msgspec.UnsetType = msgspec.UNSET
+    suid: bool | msgspec.UnsetType = msgspec.UNSET
+    devices: bool | msgspec.UnsetType = msgspec.UNSET
+    persistence: str = ""
+    on: str = ""
+    optional: bool = False
+    document: str = ""
+
+
 class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     """The profile the node was judged by; `digest` covers it and all it extends."""
 
@@ -160,6 +174,7 @@ class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     departures: tuple[Departure, ...]
     storage: tuple[StorageSupport, ...] = ()
+    layout: tuple[LayoutRule, ...] = ()
 
 
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
