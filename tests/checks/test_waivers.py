@@ -127,7 +127,7 @@ def test_waivers_of_ones_own_stand_beside_those_of_the_profile_it_extends() -> N
 )
 def test_a_waiver_that_says_too_little_is_refused(old: str, new: str, says: str) -> None:
     with pytest.raises(ProfileError) as caught:
-        Catalogue({"mine.toml": MINE.replace(old, new)})
+        Catalogue(builtin()).add("mine.toml", MINE.replace(old, new))
     assert says in str(caught.value)
 
 

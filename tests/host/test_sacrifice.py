@@ -395,6 +395,15 @@ def test_questions_sent_ahead_are_answered_in_any_order() -> None:
     source.close()
 
 
+def test_more_may_be_sent_ahead_than_the_sockets_take() -> None:
+    source = Sacrifice(Scripted, budget_s=60, patience_s=20)
+    names = [f"/{number:050}" for number in range(3000)]
+    source.ahead(Stat("/large"), *(Stat(name) for name in names))
+    source.ahead(*(Stat(name) for name in names))
+    assert [about(source, name) for name in names[::-1]] == names[::-1]
+    source.close()
+
+
 def test_one_sent_ahead_that_never_answers_costs_no_other_its_answer(scripted: Sacrifice) -> None:
     scripted.ahead(Stat("/before"), Stat("/folder/sleep"), Stat("/after"))
     assert about(scripted, "/after") == "/after"

@@ -1,5 +1,6 @@
 """Profiles: each mistake is named with its file, key, found and wanted; the built-in ones are whole."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -22,7 +23,29 @@ def file(name: str, extends: str = BASE, rest: str = "") -> str:
 
 
 def catalogue(**texts: str) -> Catalogue:
-    return Catalogue(builtin() | {f"{name}.toml": text for name, text in texts.items()})
+    made = Catalogue(builtin())
+    for name, text in texts.items():
+        made.add(f"{name}.toml", text)
+    return made
+
+
+@pytest.mark.parametrize("texts", [builtin(), {"late.toml": file("late", rest='[match]\ngke = "yes"\n')}])
+@pytest.mark.parametrize("order", ["as it is", "tables of paths first"])
+def test_what_a_profile_fits_is_told_without_the_rest_of_it(texts: dict[str, str], order: str) -> None:
+    """However a file is ordered: what stands above its tables is enough, or all of it is read."""
+    if order != "as it is":
+        texts = {name: moved(text) for name, text in texts.items()}
+    fits = {
+        made.name: made.match for text in texts.values() if (made := parse("x.toml", text)).match is not msgspec.UNSET
+    }
+    assert dict(Catalogue(texts).matches()) == fits
+    assert fits
+
+
+def moved(text: str) -> str:
+    """Put the table of what it fits at a file's end."""
+    found = re.search(r"^\[match\]\n(?:\w.*\n)+", text, re.MULTILINE)
+    return text if found is None else text.replace(found[0], "") + "\n" + found[0]
 
 
 @pytest.mark.parametrize(

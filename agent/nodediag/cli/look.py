@@ -43,13 +43,13 @@ def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
 def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["Facts"]:
     if opened.host.seen.origin in RUNNING:
         _wait_for_turn(opened.host, options.timeout)
+    opened.host.ahead(*ahead.ASKS)
     signatures = options.texts()
     logs = (
         not_asked(options.window(now))
         if options.no_logs
         else logs_of(opened, options, signatures, now, options.timeout)
     )
-    opened.ahead(*ahead.ASKS)
     try:
         return _judged(opened, logs, signatures, options, now)
     finally:
@@ -60,10 +60,9 @@ def _judged(
     opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime
 ) -> Report["Facts"]:
     from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
-    from nodediag.facts import inputs as inputs_, storage  # noqa: PLC0415 - as above
+    from nodediag.facts import inputs as inputs_  # noqa: PLC0415 - as above
     from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
-    opened.ahead(*storage.ALWAYS_ASKED)
     request = Request(logs=not options.no_logs, deep=options.deep, only=options.only, skip=options.skip)
     check_selection(request)
     catalogue, profile = catalogue_of(options, signatures)
@@ -115,13 +114,15 @@ def catalogue_of(options: NodeOptions, signatures: dict[str, str]) -> tuple["Cat
     from nodediag.profiles import issues  # noqa: PLC0415 - as above
     from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - as above
 
-    texts, known = builtin(), issues.builtin()
+    newer, known = dict[str, str](), issues.builtin()
     if options.data is not None:
         if not own.is_folder(options.data):
             raise UsageError(f"--data {options.data}: there is no such folder")
-        texts |= own.texts_in("--data", f"{options.data}/profiles", ".toml")
+        newer = own.texts_in("--data", f"{options.data}/profiles", ".toml")
         known |= own.texts_in("--data", f"{options.data}/issues", ".toml")
-    catalogue = Catalogue(texts, signatures, known)
+    catalogue = Catalogue(builtin(), signatures, known)
+    for file, text in newer.items():
+        catalogue.add(file, text)
     if options.profile is None or options.profile.partition("@")[0] in catalogue.names():
         return catalogue, options.profile or ""
     if "/" not in options.profile and not options.profile.endswith(".toml"):

@@ -20,7 +20,7 @@ NAMESPACE: Final[Namespace | None] = None  # one kernel
 PATH: Final = "/proc/modules"
 ENFORCE_PATH: Final = "/sys/module/module/parameters/sig_enforce"
 LSM_PATH: Final = "/sys/kernel/security/lsm"
-CAP_BYTES: Final = 4 * 1024 * 1024
+CAP_BYTES: Final = 16 * 1024 * 1024
 _LINE: Final = re.compile(r"(?P<name>\S+) [0-9]+ \S+ \S+ (?P<state>\S+) 0x[0-9a-f]+(?: \((?P<taints>[A-Z+-]+)\))?")
 _MOST: Final = 50
 

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ReadError
-from nodediag.host.ask import Namespace
-from nodediag.host.host import EVIDENCE_CAP, Host
+from nodediag.host.ask import Ask, Namespace, Read, Readlink
+from nodediag.host.host import EVIDENCE_CAP, TEXT_CAP_BYTES, Host
 from nodediag.model.evidence import Evidence, PathEvidence
 
 NAMESPACE: Final[Namespace | None] = None  # sysfs shows the kernel's devices to every reader
@@ -73,9 +73,15 @@ def collect(host: Host) -> Partitions:
     """Read every block device that is in use; loop and RAM devices without a size are left out."""
     names = host.list(PATH)
     wanted = sorted((name for name in names if not name.startswith("ram")), key=lambda name: name.startswith("loop"))
+    host.ahead(*(ask for name in sorted(wanted[:MOST]) for ask in _asked(f"{PATH}/{name}")))
     found = [_device(host, name) for name in sorted(wanted[:MOST])]
     devices = tuple(device for device in found if device.kind != "loop" or device.size_bytes > 0)
     return Partitions(devices=devices, total=len(devices) + max(0, len(wanted) - MOST))
+
+
+def _asked(folder: str) -> tuple[Ask, ...]:
+    """Give what is asked of every device."""
+    return (*(Read(f"{folder}/{name}", TEXT_CAP_BYTES) for name in ("uevent", "size", "ro")), Readlink(folder))
 
 
 def _device(host: Host, name: str) -> BlockDevice:

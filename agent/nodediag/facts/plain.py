@@ -9,7 +9,6 @@ from nodediag.errors import ParseError
 from nodediag.host import yaml_text
 from nodediag.host.host import EVIDENCE_CAP
 from nodediag.host.yaml_text import Yaml
-from nodediag.redact import redact_text
 
 YAML_CAP: Final = 512 * 1024  # characters; PyYAML takes a second and 50 MB for a million
 _UTC: Final = "+00:00"
@@ -74,6 +73,8 @@ def _label(value: Yaml) -> str:
 
 def clean(text: str) -> str:
     """Free a text of secrets and of what is no text, and cut it to what a report may hold."""
+    from nodediag.redact import redact_text  # noqa: PLC0415 - most nodes are looked at without such files
+
     whole = text[: 4 * EVIDENCE_CAP].encode("utf-8", "backslashreplace").decode()
     return redact_text(whole)[:EVIDENCE_CAP]
 

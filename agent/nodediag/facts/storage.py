@@ -15,7 +15,6 @@ from nodediag.facts.fact import Fact, Known, Unknown, settle
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.mounts import Mount, Mounts
 from nodediag.facts.partitions import Partitions
-from nodediag.host.ask import Ask, List, Read, Stat
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence
 from nodediag.model.reason import Code, Reason
@@ -107,13 +106,6 @@ KINDS: Final[dict[str, _Kind]] = {
     "cinder": _Kind(target="/kubernetes.io~cinder/"),
     "flocker": _Kind(target="/kubernetes.io~flocker/"),
 }
-ALWAYS_ASKED: Final[tuple[Ask, ...]] = (
-    Read(MODULES_PATH, _CAP_BYTES),
-    Read(FILESYSTEMS_PATH, _CAP_BYTES),
-    *(Stat(kind.programs[0]) for kind in KINDS.values() if kind.programs),
-    List(ISCSI_PATH),
-    List(FC_PATH),
-)
 _NAMES: Final = {fstype: name for name, kind in KINDS.items() for fstype in kind.filesystems}
 _PLUGIN: Final = "/kubernetes.io~"  # volume plug-ins of the kubelet mount below a folder of their name
 

@@ -68,6 +68,13 @@ class Source(Protocol):
         """Answer one question; never raises for what the node is like."""
 
 
+class Ahead(Protocol):
+    """What takes questions whose answers will be wanted."""
+
+    def __call__(self, *asks: Ask) -> None:
+        """Take them, and return at once; never raises."""
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What a host is, for the report's `view`; `observed_at` is there where the node was looked at earlier."""
 
@@ -80,12 +87,18 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 class Host:
     """The node. Each method raises ReadError, with the reason, when the node gives no answer."""
 
-    def __init__(self, source: Source, seen: Seen) -> None:
+    def __init__(self, source: Source, seen: Seen, ahead: Ahead | None = None) -> None:
         self._source = source
+        self._ahead = ahead
         self.seen = seen
         self.missed: dict[str, Reason] = {}
         self._namespaces: NamespaceAnswer | None = None
         self._listed: dict[Ask, Reply] = {}
+
+    def ahead(self, *asks: Ask) -> None:
+        """Say what will be asked next, so that a running node answers all of it at once instead of one by one."""
+        if self._ahead is not None:
+            self._ahead(*asks)
 
     def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> bytes:
         """Give a regular file's bytes."""

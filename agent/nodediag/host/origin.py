@@ -28,7 +28,6 @@ from nodediag.host.host import Host, Seen, Source
 from nodediag.host.live import LiveSource, failure
 from nodediag.host.nowhere import NOWHERE, NoSource
 from nodediag.host.recording import FILES, Recorder
-from nodediag.host.redacting import RedactingSource
 from nodediag.host.replay import ReplaySource, is_recording
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.host.tree import TreeSource
@@ -45,20 +44,16 @@ class Opened:
     """A host ready to be asked, with what stands behind it."""
 
     def __init__(self, source: Source, seen: Seen, children: Sacrifice | NoSource, folder: str) -> None:
-        self.host = Host(source, seen)
-        self.folder = folder  # of ours, which the node has as its root
         self._source = source
         self._children = children
-
-    def ahead(self, *asks: Ask) -> None:
-        """Let the node work on long questions while we do other things; they are asked again where that is too much."""
-        if self.host.seen.origin in RUNNING:
-            self._children.ahead(*asks)
+        self._ahead = children.ahead if seen.origin in RUNNING else None
+        self.host = Host(source, seen, self._ahead)
+        self.folder = folder  # of ours, which the node has as its root
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""
         recorder = Recorder(self._source)
-        self.host = Host(recorder, self.host.seen)
+        self.host = Host(recorder, self.host.seen, self._ahead)
         return recorder
 
     def kept(self, name: str) -> bytes | None:
@@ -108,12 +103,15 @@ def _shows_a_node(folder: Source) -> bool:
 
 
 def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
-    children = _children(real, budget_s)
+    from nodediag.host.redacting import RedactingSource  # noqa: PLC0415 - a running node's child has it to itself
+
+    children = Sacrifice(partial(LiveSource, real), budget_s=budget_s, idle=processes.preload)
     try:
         if _shows_a_node(children):
-            return _opened(children, Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD, root, real)
+            origin = Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD
+            return _opened(children, origin, root, real, RedactingSource(children))
         if not is_recording(children):
-            return _opened(children, Origin.TREE, root, real, TreeSource(children))
+            return _opened(children, Origin.TREE, root, real, RedactingSource(TreeSource(children)))
         replay = ReplaySource(children, root)
     except BaseException:
         children.close()
@@ -124,11 +122,18 @@ def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
 
 def _opened(children: Sacrifice, origin: Origin, root: str, folder: str, source: Source | None = None) -> Opened:
     seen = Seen(origin=origin, root=_visible(root), uid=own.uid())
-    return Opened(RedactingSource(source or children), seen, children, folder)
+    return Opened(source or children, seen, children, folder)
 
 
 def _children(root: str, budget_s: float) -> Sacrifice:
-    return Sacrifice(partial(LiveSource, root), budget_s=budget_s, idle=processes.preload)
+    """Give what answers for a running node; its child masks the secrets too, while its parent is busy elsewhere."""
+    return Sacrifice(partial(_freed_of_secrets, root), budget_s=budget_s, idle=processes.preload)
+
+
+def _freed_of_secrets(root: str, hand_over: Callable[[int], None]) -> Source:
+    from nodediag.host.redacting import RedactingSource  # noqa: PLC0415 - in the child
+
+    return RedactingSource(LiveSource(root, hand_over))
 
 
 class _Folder:

@@ -4,31 +4,40 @@ import msgspec
 
 from nodediag.host.ask import Ask, Content, MetadataAnswer, Process, ProcessList, Reply
 from nodediag.host.host import Source
-from nodediag.redact import redact, redact_text
 
 
 class RedactingSource:
-    """A source that passes on what another answers, secrets masked."""
+    """A source that passes on what another answers, secrets masked.
+
+    The rules are loaded for the first answer that may hold one: whoever is asked first is waited for.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
 
     def answer(self, ask: Ask) -> Reply:
         """Answer as the other source does."""
-        match reply := self._source.answer(ask):
-            case Content(data=data):
-                return Content(redact(data))
-            case MetadataAnswer(address, server, values, refused):
-                masked = {key: redact_text(value) for key, value in values.items()}
-                return MetadataAnswer(address, server, masked, refused)
-            case ProcessList(processes, complete, programs):
-                return ProcessList(tuple(_redacted(process) for process in processes), complete, programs)
-            case _:
-                return reply
+        reply = self._source.answer(ask)
+        return _masked(reply) if isinstance(reply, Content | MetadataAnswer | ProcessList) else reply
+
+
+def _masked(reply: Content | MetadataAnswer | ProcessList) -> Reply:
+    from nodediag.redact import redact, redact_text  # noqa: PLC0415 - see above
+
+    match reply:
+        case Content(data=data):
+            return Content(redact(data))
+        case MetadataAnswer(address, server, values, refused):
+            masked = {key: redact_text(value) for key, value in values.items()}
+            return MetadataAnswer(address, server, masked, refused)
+        case ProcessList(processes, complete, programs):
+            return ProcessList(tuple(_redacted(process) for process in processes), complete, programs)
 
 
 def _redacted(process: Process) -> Process:
     """Mask a command line as a whole, since a flag and its secret may be two arguments."""
+    from nodediag.redact import redact_text  # noqa: PLC0415 - see above
+
     line = "\0".join(process.argv)
     masked = redact_text(line)
     return process if masked == line else msgspec.structs.replace(process, argv=tuple(masked.split("\0")))

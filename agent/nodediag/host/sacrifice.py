@@ -29,6 +29,7 @@ PATIENCE_S: Final = 2.0
 _LONG: Final = 3  # as much again and again for what is long work on a busy node
 _LONG_READ_BYTES: Final = 16 * 1024 * 1024
 _HEADER_BYTES: Final = 8
+_MOST_AHEAD_BYTES: Final = 64 * 1024  # less than a third of what a socket takes by default
 _MOST_REPLY_BYTES: Final = 256 * 1024 * 1024
 _REAPING: Final = (100, 0.001)  # how often, with which pause, a killed child is asked for its end
 _MOMENT_MS: Final = 1
@@ -75,14 +76,25 @@ class Sacrifice:
             time.sleep(pause_s)
 
     def ahead(self, *asks: Ask) -> None:
-        """Send questions whose answers will be wanted, so that the child works on them beside its parent."""
+        """Send questions whose answers will be wanted, so that the child works on them beside its parent.
+
+        They go in one message, and not without end: nobody reads the child's answers meanwhile, and when these fill the
+        socket it takes no question off it either.
+        """
+        messages: list[bytes] = []
+        size = 0
         for ask in asks:
-            try:
-                self._started().send(self._encode(ask), time.monotonic() + self._patience_s)
-            except OSError:  # it is asked again when its answer is wanted, and then the failure is told
-                self._drop()
-                return
-            self._under_way.append(ask)
+            message = self._encode(ask)
+            size += _HEADER_BYTES + len(message)
+            if size > _MOST_AHEAD_BYTES:
+                break
+            messages.append(message)
+        try:
+            self._started().send(messages, time.monotonic() + self._patience_s)
+        except OSError:  # they are asked again when their answers are wanted, and then the failure is told
+            self._drop()
+            return
+        self._under_way.extend(asks[: len(messages)])
 
     def answer(self, ask: Ask) -> Reply:
         """Ask the child; a question below a folder that has hung once is not asked again."""
@@ -114,7 +126,7 @@ class Sacrifice:
         until = time.monotonic() + left
         try:
             if not sent:
-                child.send(self._encode(ask), until)
+                child.send([self._encode(ask)], until)
             return self._decode(child.receive(until, self._locks))
         except TimeoutError:
             self._drop()
@@ -162,10 +174,10 @@ class _Child:
         theirs.close()
         self._socket = ours
 
-    def send(self, message: bytes, until: float) -> None:
-        """Send one question; raises TimeoutError, OSError."""
+    def send(self, messages: list[bytes], until: float) -> None:
+        """Send questions; raises TimeoutError, OSError."""
         self._wait_until(until)
-        self._socket.sendall(len(message).to_bytes(_HEADER_BYTES, "big") + message)
+        self._socket.sendall(b"".join(len(one).to_bytes(_HEADER_BYTES, "big") + one for one in messages))
 
     def receive(self, until: float, locks: list[int]) -> bytearray:
         """Wait for the next answer; raises TimeoutError, EOFError, ValueError."""

@@ -10,26 +10,18 @@ from nodediag.profiles.profile import Match, Profile
 
 def choose(image: Image, catalogue: Catalogue) -> Profile:
     """Give the profile that fits best, or the base profile marked as not fitting; raises ProfileError for a tie."""
-    fitting: list[tuple[int, Profile]] = []
-    if not image.contradictions:
-        for profile in catalogue.all():
-            agreeing = _agreeing(profile.match, image)
-            if agreeing:
-                fitting.append((agreeing, profile))
-    if not fitting:
+    ranks = {} if image.contradictions else {name: _agreeing(match, image) for name, match in catalogue.matches()}
+    best = max(ranks.values(), default=0)
+    if not best:
         return msgspec.structs.replace(catalogue.get(BASE), fits=False)
-    best = max(rank for rank, _ in fitting)
-    winners = [profile for rank, profile in fitting if rank == best]
+    winners = [name for name, rank in ranks.items() if rank == best]
     if len(winners) > 1:
-        names = " and ".join(profile.name for profile in winners)
-        raise ProfileError(winners[0].name, "match", f"the profiles {names} fit this node equally well")
-    return winners[0]
+        raise ProfileError(winners[0], "match", f"the profiles {' and '.join(winners)} fit this node equally well")
+    return catalogue.get(winners[0])
 
 
-def _agreeing(match: Match | msgspec.UnsetType, image: Image) -> int:
+def _agreeing(match: Match, image: Image) -> int:
     """Count the keys that agree, 0 where one does not. An image type decides everything, so it outweighs the others."""
-    if match is msgspec.UNSET:
-        return 0
     rank = 0
     for key, weight in (("image_type", len(ImageType)), ("os_family", 1), ("gke", 1)):
         wanted = getattr(match, key)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Final
 
 import msgspec
@@ -12,10 +12,11 @@ from nodediag.host import package
 from nodediag.model.digest import digest
 from nodediag.profiles import mistake
 from nodediag.profiles.issues import merge
-from nodediag.profiles.profile import Profile, ProfileFile
+from nodediag.profiles.profile import Match, Profile, ProfileFile
 
 BASE: Final = "linux"
 _DEEPEST: Final = 8
+_BODY: Final = re.compile(r"^\[(?!match\])", re.MULTILINE)  # the first table but that of what a profile fits
 _DATE: Final = re.compile(r'^date = "(\d{4}-\d{2}-\d{2})"$', re.MULTILINE)
 
 
@@ -53,11 +54,45 @@ def _is_unit(name: str) -> bool:
     return "/" not in name and bool(name.rpartition(".")[0])
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """What a file must be chosen by."""
+
+    name: str
+    date: str
+    match: Match | msgspec.UnsetType = msgspec.UNSET
+
+
+class _File:
+    """One file, of which no more is decoded than is asked for: most profiles are of other images than the node's."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.text = text
+
+    @cached_property
+    def head(self) -> _Head:
+        """Give what stands above the first table; a file that is written in another order is decoded whole."""
+        body = _BODY.search(self.text)
+        if body is not None and "\n[match]" not in self.text[body.start() :]:
+            try:
+                head = msgspec.toml.decode(self.text[: body.start()], type=_Head)
+            except msgspec.DecodeError:
+                pass
+            else:
+                return head
+        return _Head(name=self.whole.name, date=self.whole.date, match=self.whole.match)
+
+    @cached_property
+    def whole(self) -> ProfileFile:
+        return parse(self.file, self.text)
+
+
 class Catalogue:
     """All profiles at hand, by name. A file given later with the name of an earlier one takes its place.
 
-    The earlier one stays, as the revision NAME@DATE. `issues` are the texts of the known issues that every profile
-    carries; `signatures` are those that the journal is judged by, for digest and date alone.
+    The earlier one stays, as the revision NAME@DATE. `texts` are those of this release, which are decoded when they are
+    needed; what is added is decoded at once, so that a mistake is told. `issues` are the texts of the known issues that
+    every profile carries; `signatures` are those that the journal is judged by, for digest and date alone.
     """
 
     def __init__(
@@ -66,15 +101,15 @@ class Catalogue:
         self._signatures = signatures or {}
         self._issue_texts = issues or {}
         self._issues = merge(self._issue_texts)
-        self._files: dict[str, tuple[str, ProfileFile]] = {}
-        self._texts: dict[str, str] = {}
+        self._files: dict[str, _File] = {}
+        self._names: set[str] = set()
         for file, text in texts.items():
-            self.add(file, text)
+            self._take(_File(file, text))
 
     @property
     def digest(self) -> str:
         """Give one digest of all texts in use; a profile or signature that is added or replaced changes it."""
-        profiles = (self._texts[name] for name in self.names())
+        profiles = (self._files[name].text for name in self.names())
         texts = (*profiles, *self._signatures.values(), *self._issue_texts.values())
         return digest("\0".join(texts).encode())
 
@@ -82,22 +117,32 @@ class Catalogue:
     def dates(self) -> dict[str, str]:
         """Give the date of the newest file of each kind of data, where its files have one."""
         dates = {
-            "profiles": max((self._files[name][1].date for name in self.names()), default=""),
+            "profiles": max((self._files[name].head.date for name in self.names()), default=""),
             "signatures": max(map(_date, self._signatures.values()), default=""),
             "issues": max(map(_date, self._issue_texts.values()), default=""),
         }
         return {kind: date for kind, date in dates.items() if date}
 
     def add(self, file: str, text: str) -> str:
-        """Add one file and give the profile's name."""
-        parsed = parse(file, text)
-        self._files[parsed.name] = self._files[f"{parsed.name}@{parsed.date}"] = (file, parsed)
-        self._texts[parsed.name] = text
-        return parsed.name
+        """Add one file and give the profile's name; raises ProfileError."""
+        added = _File(file, text)
+        parse(file, text)
+        return self._take(added)
+
+    def _take(self, file: _File) -> str:
+        head = file.head
+        self._files[head.name] = self._files[f"{head.name}@{head.date}"] = file
+        self._names.add(head.name)
+        return head.name
 
     def names(self) -> tuple[str, ...]:
         """Give all names, sorted; of several revisions the one that was added last has the name."""
-        return tuple(sorted(self._texts))
+        return tuple(sorted(self._names))
+
+    def matches(self) -> tuple[tuple[str, Match], ...]:
+        """Give what each profile fits, by name, but of those that fit nothing by themselves."""
+        heads = (self._files[name].head for name in self.names())
+        return tuple((head.name, head.match) for head in heads if head.match is not msgspec.UNSET)
 
     def revisions(self, name: str) -> tuple[str, ...]:
         """Give the dates of all revisions of a profile at hand, sorted."""
@@ -153,7 +198,7 @@ class Catalogue:
                 raise ProfileError(asker[0] or wanted, asker[1], f"there is no profile {wanted!r}; there are {known}")
             if any(profile.name == wanted for _, profile in chain) or len(chain) >= _DEEPEST:
                 raise ProfileError(asker[0], "extends", f"{wanted!r} extends itself, or the chain is too long")
-            chain.append(self._files[wanted])
+            chain.append((self._files[wanted].file, self._files[wanted].whole))
             asker = (chain[-1][0], "extends")
             wanted = chain[-1][1].extends
         if chain[-1][1].name != BASE:
