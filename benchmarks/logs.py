@@ -78,13 +78,18 @@ def made(folder: str, name: str, count: int, line: Callable[[int], str]) -> str:
     """Make a node's root with such a journal."""
     journal = Path(folder, name, "var/log/journal", "b" * 32)
     journal.mkdir(parents=True)
-    command = [REMOTE, "-o", str(journal / "system.journal"), "--split-mode=none", "--compress=no", "-"]
+    write(journal / "system.journal", exported(count, line))
+    return str(Path(folder, name))
+
+
+def write(file: Path, entries: Iterator[bytes]) -> None:
+    """Make a journal file of entries in the Journal Export Format, or several: it is rotated as it grows."""
+    command = [REMOTE, "-o", str(file), "--split-mode=none", "--compress=no", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         if process.stdin is not None:
-            for entry in exported(count, line):
+            for entry in entries:
                 process.stdin.write(entry)
             process.stdin.close()
-    return str(Path(folder, name))
 
 
 def fetched(root: str) -> float:
