@@ -148,6 +148,34 @@ def test_a_recording_made_without_the_journal_says_so(node: Path, tmp_path: Path
     assert told.logs.losses[0].reason.code is Code.NOT_CAPTURED
 
 
+@pytest.mark.parametrize("options", [(), ("--since", "3h", "--until", "2025-11-21T04:40:00Z")])
+def test_a_replay_of_a_run_without_logs_is_the_same(node: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    kept = str(tmp_path / "kept")
+    first: dict[str, Json] = json.loads(printed("--root", str(node), "--no-logs", *options, "--record", kept))
+    second: dict[str, Json] = json.loads(printed("--root", kept, "--no-logs"))
+    for key in first.keys() - {"view", "generated_at", "duration_ms"}:
+        assert second[key] == first[key], key
+
+
+@pytest.mark.parametrize(("recorded", "replayed"), [((), ("--no-logs",)), (("--no-logs",), ())])
+def test_logs_that_are_not_told_are_of_the_time_that_was_recorded(
+    node: Path, tmp_path: Path, recorded: tuple[str, ...], replayed: tuple[str, ...]
+) -> None:
+    kept = str(tmp_path / "kept")
+    live = report("--root", str(node), *recorded, "--since", "3h", "--record", kept).logs
+    told = report("--root", kept, *replayed).logs
+    assert (told.since, told.until, told.reader) == (live.since, live.until, "")
+
+
+def test_a_recording_of_an_older_release_without_the_journal_is_of_when_it_was_made(node: Path, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    report("--root", str(node), "--no-logs", "--record", kept)
+    Path(f"{kept}/logs.json").unlink()
+    told = report("--root", kept)
+    assert told.logs.until.isoformat().replace("+00:00", "Z") == told.observed_at
+    assert told.logs.losses[0].reason.code is Code.NOT_CAPTURED
+
+
 def test_newer_data_takes_the_place_of_the_release_s(node: Path, tmp_path: Path) -> None:
     data = tmp_path / "data/signatures"
     data.mkdir(parents=True)

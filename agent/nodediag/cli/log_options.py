@@ -81,8 +81,8 @@ def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now
     """Begin to read a node's journal, in a child that stays small where little has been imported yet."""
     from nodediag.logs.node import LOGS, ReadLogs, kept, not_captured  # noqa: PLC0415 - `--help` need not load it
 
-    window = options.window(now)
-    origin = opened.host.seen.origin
+    seen = opened.host.seen
+    window, origin = options.window(seen.observed_at or now), seen.origin
     if origin is Origin.NONE:
         return not_captured(window)
     if origin is not Origin.RECORDING:
@@ -90,7 +90,18 @@ def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now
         return ReadLogs(opened.folder, signatures, window, budget_s=_READING * timeout_s, captured=captured)
     if options.narrowed():
         raise UsageError(f"{options.narrowed()}: a recording holds what the journal told in its own window")
-    return kept(opened.kept(LOGS), window)
+    return kept(opened.kept(LOGS), window, asked=True)
+
+
+def without_logs(opened: Opened, options: LogOptions, now: datetime) -> "Logs":
+    """Give what a run knows that asks for no logs; of a recording it is of the time that was meant when it was made."""
+    from nodediag.logs.node import LOGS, kept, not_asked  # noqa: PLC0415 - `--help` need not load it
+
+    seen = opened.host.seen
+    window = options.window(seen.observed_at or now)
+    if seen.origin is not Origin.RECORDING or options.narrowed():
+        return not_asked(window)
+    return kept(opened.kept(LOGS), window, asked=False)
 
 
 def _tried(texts: dict[str, str]) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from nodediag.cli.log_options import logs_of
+from nodediag.cli.log_options import logs_of, without_logs
 from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
 from nodediag.facts import ahead
 from nodediag.host import own
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened, open_host
-from nodediag.logs.node import LOGS, Logs, encoded, not_asked
+from nodediag.logs.node import LOGS, Logs, encoded
 from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
 
@@ -46,7 +46,7 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
     opened.host.ahead(*ahead.ASKS)
     signatures = options.texts()
     logs = (
-        not_asked(options.window(now))
+        without_logs(opened, options, now)
         if options.no_logs
         else logs_of(opened, options, signatures, now, options.timeout)
     )
@@ -75,8 +75,8 @@ def _judged(
         head = Head(
             version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
         )
-        kept = {} if options.no_logs else {LOGS: encoded(report.logs)}
-        recorder.save(options.record, head, kept | {inputs_.INPUTS: inputs_.encoded(inputs)})
+        kept = {LOGS: encoded(report.logs), inputs_.INPUTS: inputs_.encoded(inputs)}
+        recorder.save(options.record, head, kept)
     if options.verbose:
         _log(report)
     return report

@@ -16,8 +16,11 @@ from nodediag.model.reason import BlindSpot, Code, Reason
 NEEDS: Final = "the node's journal, below /var/log/journal or /run/log/journal"
 WHAT: Final = "the journal"
 LOGS: Final = "logs.json"  # in a recording
+NOT_ASKED: Final = BlindSpot(
+    what=WHAT,
+    reason=Reason(code=Code.NOT_ASKED, detail="this run did not ask for it", needs="a run without --no-logs"),
+)
 _UNKEPT: Final = "the journal was not read when this was recorded"
-_ASKED: Final = "this run did not ask for it"
 
 
 class Logs(Protocol):
@@ -76,7 +79,7 @@ class KeptLogs(msgspec.Struct, frozen=True):
 
 def not_asked(window: Window) -> KeptLogs:
     """Give what a run without logs knows."""
-    return KeptLogs(unread(window, Reason(code=Code.NOT_ASKED, detail=_ASKED, needs="a run without --no-logs")))
+    return KeptLogs(unread(window, NOT_ASKED.reason))
 
 
 def not_captured(window: Window) -> KeptLogs:
@@ -84,14 +87,19 @@ def not_captured(window: Window) -> KeptLogs:
     return KeptLogs(unread(window, NOWHERE))
 
 
-def kept(data: bytes | None, window: Window) -> KeptLogs:
-    """Give what a recording holds; raises UsageError where that is none of ours."""
-    if data is None:
-        return KeptLogs(unread(window, Reason(code=Code.NOT_CAPTURED, detail=_UNKEPT, needs=NEEDS)))
+def kept(data: bytes | None, window: Window, *, asked: bool) -> KeptLogs:
+    """Give what a recording holds, or of what time it is where the logs are not asked for, now or when it was made.
+
+    A recording that is older than the keeping of that time has none. Raises UsageError where it is none of ours.
+    """
     try:
-        return KeptLogs(msgspec.json.decode(data, type=LogResult))
+        held = not_asked(window).result if data is None else msgspec.json.decode(data, type=LogResult)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{LOGS} of the recording is not what `report --record` writes: {error}") from error
+    if asked and held.losses != (NOT_ASKED,):
+        return KeptLogs(held)
+    unkept = BlindSpot(what=WHAT, reason=Reason(code=Code.NOT_CAPTURED, detail=_UNKEPT, needs=NEEDS))
+    return KeptLogs(LogResult.unread(held.since, held.until, (unkept if asked else NOT_ASKED,)))
 
 
 def encoded(result: LogResult) -> bytes:
