@@ -44,6 +44,7 @@ from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
 from tests.hung import HungMount
 
+pytest_plugins = ["tests.built"]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Files = dict[str, str | bytes | Target | SystemdAnswer | Failure]  # systemd answers at its bus's socket
 

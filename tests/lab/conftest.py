@@ -1,5 +1,6 @@
 """The nodes that the lab's tests look at: booted once and left alone, or one to be broken for each test that asks."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,6 @@ from tests.lab.machine import Workshop, lacking
 from tests.lab.node import Node
 from tests.lab.pod import Pod
 from tests.lab.roots import NoArchiveError, cache, userland
-from tests.lab.stage import stage
 from tests.lab.toolbox import Toolbox
 
 PROFILES: Final = Path(__file__).parent / "profiles"
@@ -47,7 +47,7 @@ def machine() -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(machine: None) -> Iterator[Lab]:
+def lab(machine: None, onedir: Path) -> Iterator[Lab]:
     """Give what boots nodes; skips where this machine cannot."""
     del machine
     try:
@@ -56,10 +56,11 @@ def lab(machine: None) -> Iterator[Lab]:
         pytest.skip(f"the lab needs Debian's archive, or a cache at {cache()}: {error}")
     workshop = Workshop(cache() / "run")
     try:
-        onedir = stage(workshop.folder / "nodediag")
+        folder = workshop.folder / "nodediag"
+        shutil.copytree(onedir, folder, symlinks=True)
         for profile in PROFILES.glob("*.toml"):
-            (onedir / f"lab_{profile.name}").write_text(profile.read_text())
-        made = Lab(workshop, onedir)
+            shutil.copy(profile, folder / f"lab_{profile.name}")
+        made = Lab(workshop, folder)
         try:
             yield made
         finally:
@@ -111,6 +112,12 @@ def toolbox(cos: Node) -> Toolbox:
 
 
 @pytest.fixture(scope="session")
-def pod(cos: Node) -> Pod:
-    """Give what starts containers on the healthy node with COS."""
-    return Pod(cos)
+def pod(cos: Node, agent_tar: Path) -> Pod:
+    """Give what starts containers of the image on the healthy node with COS."""
+    return Pod(cos, agent_tar)
+
+
+@pytest.fixture(scope="session")
+def pod_on_ubuntu(ubuntu: Node, agent_tar: Path) -> Pod:
+    """Give what starts containers of the image on the healthy node with Ubuntu."""
+    return Pod(ubuntu, agent_tar)

@@ -12,11 +12,10 @@ from nodediag.model.outcome import Severity, Verdict
 from nodediag.model.reason import Code
 from tests.hung import HungMount
 from tests.lab.node import Node
-from tests.lab.pod import Pod
+from tests.lab.pod import DEBUG, HOST, Pod
 from tests.lab.seen import Seen, seen
 
-PROGRAM: Final = "/opt/nodediag/nodediag"
-REPORT: Final = (PROGRAM, "report", "--format", "json", "--profile", "/opt/nodediag/lab_cos.toml")
+DECOY: Final = "/var/lib/google/decoy"
 # what is done, the problem that must be found and no other, its severity, and what its evidence quotes
 FAULTS: Final = {
     "var-exec": (
@@ -85,12 +84,12 @@ def test_a_fifo_in_place_of_os_release_is_told_and_not_waited_for(sick: Node) ->
 
 
 @pytest.mark.parametrize("target", ["/proc/self/root/etc/os-release", "../../../../../../../../etc/os-release.real"])
-def test_a_link_never_leads_a_pod_out_of_the_node(target: str, sick: Node) -> None:
-    pod = Pod(sick)
+def test_a_link_never_leads_a_pod_out_of_the_node(target: str, sick: Node, agent_tar: Path) -> None:
+    pod = Pod(sick, agent_tar)
     sick.run("sh", "-ec", f"cp /usr/lib/os-release /etc/os-release.real; ln -sf {target} /etc/os-release")
-    one = seen(
-        pod.run("sh", "-c", f"echo ID=pod >/etc/os-release; echo ID=pod >/etc/os-release.real; {' '.join(REPORT)}")
-    )
+    sick.run("sh", "-ec", f"mkdir {DECOY}; echo ID=pod | tee {DECOY}/os-release >{DECOY}/os-release.real")
+    decoy = ("--mount", f"type=bind,src={DECOY},dst=/etc,options=rbind:rw")
+    one = seen(pod.run("nodediag", "report", options=(*DEBUG, *HOST, *decoy)))
     release = one.report.facts.os_release
     assert isinstance(release, Unknown) or release.value.id == "cos"
     assert isinstance(release, Known) == ("real" in target)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,39 +10,27 @@ from nodediag.model.image import ImageType
 from nodediag.model.outcome import Verdict
 from nodediag.model.report import Origin
 from tests.lab.node import Node
-from tests.lab.pod import DEBUG, HOST, Pod, manifest
+from tests.lab.pod import DEBUG, HOST, Pod
 from tests.lab.same import Json, blind, unexplained
 from tests.lab.seen import Seen, seen
 from tests.lab.toolbox import Toolbox
 
-KUBERNETES: Final = Path(__file__).parents[2] / "packaging/kubernetes"
-PROGRAM: Final = "/opt/nodediag/nodediag"
-REPORT: Final = (PROGRAM, "report", "--format", "json", "--profile", "/opt/nodediag/lab_cos.toml")
+REPORT: Final = ("nodediag", "report", "--format", "json", "--profile")
+IN_TOOLBOX: Final = ("/opt/nodediag/nodediag", *REPORT[1:], "/opt/nodediag/lab_cos.toml")
+IN_POD: Final = (*REPORT, "/host/var/lib/toolbox/nodediag/lab_cos.toml")
 NOWHERE: Final = {"network.filter-policy"}  # no file of a running node has it
 # the limit belongs to a PID namespace; a process shows its program only to who may trace it, its cgroup from within one
 NOT_FROM_A_POD: Final = {*NOWHERE, "limits.pids", "software.stray-processes", "drift.runtime"}
-# it is given no path of these; and the lab's /dev is a tmpfs, which counts as a disk
-NOT_FROM_THE_DAEMONSET: Final = {
-    *NOT_FROM_A_POD, "limits.files", "limits.inotify", "limits.cgroups", "disks.space", "disks.inodes",
-    "boot.finished", "boot.jobs", "units.expected", "units.failed", "units.flapping", "units.drop-ins",
-    "journald.persistent", "journald.bounded",
-    "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init",
-    "updates.engine", "drift.sysctls",
-}  # fmt: skip
-NOT_SEEN_BY_THE_DAEMONSET: Final = {
-    "hostname", "packages", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox",
-    "cloud_init", "sysctls", "update_engine", "stray_processes", "packet_filter",
-}  # fmt: skip
 ACCESS: Final = {"plain": HOST, "debug": (*DEBUG, *HOST), "privileged": ("--privileged", *DEBUG, *HOST)}
 ELSEWHERE: Final = ("/media/root/", "/host/etc", "/host/proc", "/host/var")
 
 
 def in_toolbox(toolbox: Toolbox, *more: str) -> Seen:
-    return seen(toolbox.run(*REPORT, *more))
+    return seen(toolbox.run(*IN_TOOLBOX, *more))
 
 
 def in_pod(pod: Pod, *more: str, options: tuple[str, ...] = (*DEBUG, *HOST)) -> Seen:
-    return seen(pod.run(*REPORT, *more, options=options))
+    return seen(pod.run(*IN_POD, *more, options=options))
 
 
 def test_the_toolbox_sees_the_node_and_not_itself(toolbox: Toolbox) -> None:
@@ -66,7 +53,7 @@ def test_a_pod_sees_the_node_and_not_itself(pod: Pod) -> None:
 
 @pytest.mark.parametrize("options", ACCESS.values(), ids=ACCESS)
 def test_a_pod_needs_no_privilege_and_no_namespace_of_the_node(pod: Pod, options: tuple[str, ...]) -> None:
-    one = seen(pod.run(*REPORT, options=options))
+    one = in_pod(pod, options=options)
     assert one.unseen.keys() <= NOT_FROM_A_POD
     assert one.counted == {}
     assert (one.report.view.origin, one.report.verdict) == (Origin.POD, Verdict.HEALTHY)
@@ -74,7 +61,7 @@ def test_a_pod_needs_no_privilege_and_no_namespace_of_the_node(pod: Pod, options
 
 def test_a_pod_without_the_nodes_root_judges_nothing(pod: Pod) -> None:
     for options in ((), DEBUG):
-        one = seen(pod.run(PROGRAM, "report", "--format", "json", options=options))
+        one = seen(pod.run("nodediag", "report", options=options))
         assert (one.report.verdict, one.status, one.counted) == (Verdict.UNKNOWN, 3, {})
         assert one.report.node.image_type is ImageType.UNKNOWN
 
@@ -97,17 +84,6 @@ def test_the_answer_from_a_pod_is_the_one_given_on_the_node(cos: Node, pod: Pod)
     window = until_now(cos)
     here, there = cos.report(*window), in_pod(pod, *window)
     assert blind(there) - blind(here) == {"hostname", "stray_processes"}
-    assert unexplained(here, there) == []
-
-
-def test_the_answer_from_the_daemonset_is_the_one_given_on_the_node(cos: Node, pod: Pod) -> None:
-    options = manifest(KUBERNETES / "base/daemonset.yaml", KUBERNETES / "overlays/gke-cos/node.yaml")
-    window = until_now(cos)
-    here, there = cos.report(*window), in_pod(pod, *window, options=options)
-    assert there.report.view.origin is Origin.POD
-    assert (there.report.verdict, there.status, there.stderr) == (Verdict.HEALTHY, 0, "")
-    assert blind(there) - blind(here) == NOT_SEEN_BY_THE_DAEMONSET
-    assert there.unseen.keys() <= NOT_FROM_THE_DAEMONSET
     assert unexplained(here, there) == []
 
 

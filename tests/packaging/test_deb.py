@@ -25,17 +25,6 @@ echo left: $(grep -v -e ^/var/lib/dpkg -e ^/var/log -e ^/tmp /tmp/before | comm 
 """
 
 
-@pytest.fixture(scope="session")
-def package(onedir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the package from the folder that is there."""
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("dpkg-deb is not installed")
-    command = [str(ROOT / "packaging/deb/build"), str(tmp_path_factory.mktemp("deb")), str(onedir)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
-
-
 def said(*command: str | Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

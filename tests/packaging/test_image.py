@@ -1,10 +1,8 @@
 """The image that users build, from a base made here under its official name, run as a node runs it."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,11 +10,9 @@ from typing import Final, Protocol
 import msgspec
 import pytest
 
-ROOT: Final = Path(__file__).parent.parent.parent
-AGENT, TOOLBOX, DEPENDENCIES = "localhost/nodediag:test", "localhost/nodediag-toolbox:test", "localhost/nodediag-deps"
-PIP_OPTIONS: Final = ("index-url", "extra-index-url", "find-links")  # what a machine may say of its way to packages
-CERTIFICATES: Final = "/run/certificates.crt"
-BUILD: Final = ("--isolation=chroot", "--network=host", "--ulimit=nofile=1024:1024")
+from tests.built import AGENT, build
+
+TOOLBOX: Final = "localhost/nodediag-toolbox:test"
 FORBIDDEN: Final = re.compile(r"(^|/)(sh|bash|dash|busybox|pip3?|apt|dpkg|gcc|cc|ld|as|perl|curl|wget)$")
 
 
@@ -46,43 +42,6 @@ class Inspected(msgspec.Struct):
 
     config: Config = msgspec.field(name="Config")
     healthcheck: Healthcheck = msgspec.field(name="Healthcheck")
-
-
-def ways_to_packages() -> tuple[list[str], dict[str, str]]:
-    """Give flags and environment that tell the build where this machine's apt and pip find packages."""
-    flags, environment = ["--volume=/etc/apt:/etc/apt:ro"], {}
-    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
-    for option, value in re.findall(r"^(?:global|install|:env:)\.([a-z-]+)='(.*)'$", told.stdout, re.MULTILINE):
-        if option == "cert":
-            flags.append(f"--volume={value}:{CERTIFICATES}:ro")
-            environment["PIP_CERT"] = CERTIFICATES
-        elif option in PIP_OPTIONS:
-            flags += [f"--volume={path}:{path}:ro" for path in local(value)]
-            environment[f"PIP_{option.upper().replace('-', '_')}"] = value
-    return list(dict.fromkeys(flags)), environment
-
-
-def local(value: str) -> list[str]:
-    """Give the folders that a list of addresses names."""
-    paths = [Path(word.removeprefix("file://")) for word in value.split() if word.startswith(("/", "file:///"))]
-    return sorted({str(path.parent if path.name == "simple" else path) for path in paths if path.exists()})
-
-
-def build(engine: tuple[str, ...], target: str, image: str) -> str:
-    """Build as the users do, and give what is printed."""
-    flags, ways = ways_to_packages()
-    environment = {**os.environ, **ways, "ENGINE": " ".join(engine), "BUILD_FLAGS": " ".join((*BUILD, *flags))}
-    command = [str(ROOT / "docker/build"), target, image]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def agent(podman: tuple[str, ...]) -> str:
-    """Build the agent; what it is built with is kept for the next time."""
-    build(podman, "dependencies", DEPENDENCIES)
-    return build(podman, "agent", AGENT)
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +78,11 @@ def test_the_agent_runs_as_root_by_number_and_reports(inspected: Inspected) -> N
     assert inspected.config.entrypoint == ["/nodediag/nodediag"]
     assert inspected.config.command == ["report"]
     assert inspected.config.labels["org.opencontainers.image.version"]
+
+
+def test_the_program_is_found_by_its_name(run: Run) -> None:
+    done = run("--version", options=("--entrypoint=nodediag",))
+    assert (done.returncode, done.stdout.split()[0]) == (0, "nodediag")
 
 
 def test_the_health_check_asks_the_watch_that_runs_in_the_container(inspected: Inspected, run: Run) -> None:
