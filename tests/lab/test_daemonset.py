@@ -15,14 +15,14 @@ from tests.lab.same import blind, unexplained
 from tests.lab.seen import Seen, seen
 from tests.manifests import daemonset
 
-# no running node has it in a file; a limit belongs to a PID namespace; a process shows its program only to a tracer; what
-# is left is given no path. And the lab's /dev is a tmpfs, which counts as a disk
+# No running node has it in a file; a limit belongs to a PID namespace; a process shows its program only to a tracer; of
+# what is left it is given no path. And the lab's /dev is a tmpfs, which counts as a disk.
 UNSEEN_CHECKS: Final = {
     "network.filter-policy", "limits.pids", "software.stray-processes", "drift.runtime", "limits.files",
     "limits.inotify", "limits.cgroups", "disks.space", "disks.inodes", "boot.finished", "boot.jobs", "units.expected",
     "units.failed", "units.flapping", "units.drop-ins", "journald.persistent", "journald.bounded",
     "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init", "updates.engine",
-    "drift.sysctls",
+    "drift.sysctls", "apt.pending-reboot", "apt.release",
 }  # fmt: skip
 UNSEEN: Final = {
     "hostname", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox", "cloud_init",
