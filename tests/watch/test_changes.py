@@ -9,12 +9,12 @@ from nodediag.host.host import Host
 from nodediag.logs.node import not_asked
 from nodediag.logs.window import Window
 from nodediag.model.changes import Noted, Sight, changes, sight
-from nodediag.model.outcome import CheckResult, Outcome, Severity, Subject
+from nodediag.model.outcome import CheckResult, Outcome, Severity, Subject, Waiver
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.watch.changes import Began, Book, Ended, State
-from nodediag.watch.told import Found
+from nodediag.watch.told import Found, Waived
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -111,6 +111,34 @@ def test_a_signature_found_in_the_journal_does_not_begin_again_with_the_diagnosi
     assert book.look(now, NOW, ()) == ()
     assert len(book.look(msgspec.structs.replace(now, problems=()), NOW, ())) == 1
     assert len(book.find(found(), NOW)) == 1
+
+
+def waived(signature: str, *, days: int) -> Waived:
+    return Waived(
+        signature=signature, waiver=Waiver(owner="o", reason="r", expires=(NOW + timedelta(days=days)).date())
+    )
+
+
+@pytest.mark.parametrize(
+    ("waivers", "expired"),
+    [
+        ((waived("kubelet.pleg-unhealthy", days=0),), [False]),
+        ((waived("", days=1),), [False]),
+        ((waived("", days=-2), waived("kubelet.pleg-unhealthy", days=1)), [False]),
+        ((waived("kubelet.pleg-unhealthy", days=-1),), [True]),
+        ((waived("kernel.oops", days=1),), []),
+        ((), []),
+    ],
+    ids=["its last day", "of all", "one that holds", "expired", "of another", "none"],
+)
+def test_a_waiver_is_on_what_the_journal_shows_as_on_what_a_diagnosis_finds(
+    waivers: tuple[Waived, ...], expired: list[bool]
+) -> None:
+    book = Book(msgspec.json.decode(msgspec.json.encode(State(waived=waivers)), type=State))
+    (began,) = book.find(found(), NOW)
+    waiver = began.problem.waiver
+    assert ([] if waiver is msgspec.UNSET else [waiver.expired]) == expired
+    assert book.state().waived == waivers
 
 
 def test_what_the_sink_has_not_taken_is_made_again_after_a_restart() -> None:

@@ -24,6 +24,20 @@ PLEG += 'pleg was last seen active 5m10.1s ago; threshold is 3m0s"'
 FINE = 'I1121 10:00:00.000000 1 kubelet.go:1] "SyncLoop ADD" source="api"'
 OFTEN = ("--interval", "1s", "--jitter", "0")
 RARELY = ("--interval", "1h")
+BEARS_PLEG = """
+name = "ours"
+version = "1"
+date = "2026-11-21"
+document = "ours"
+source = "us"
+extends = "cos_containerd"
+[[waivers]]
+check = "logs.critical"
+subject = "kubelet.pleg-unhealthy"
+owner = "us"
+reason = "known"
+expires = 2099-12-31
+"""
 ROOT = "mounts.root-read-only"
 
 
@@ -123,6 +137,20 @@ def test_a_critical_line_in_the_journal_is_told_within_ten_seconds(node: Node, w
     assert began["problem"]["subject"] == {"kind": "signature", "name": "kubelet.pleg-unhealthy"}
     node.log(PLEG)
     assert len(named(watched.events(after_s=6), "problem_began")) == 1
+
+
+def test_a_waiver_is_told_with_what_the_journal_shows(node: Node, watch: Watch, tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text(BEARS_PLEG)
+    watched = watch(*RARELY, "--profile", str(profile))
+    watched.wait_for("diagnosed")
+    node.log(PLEG)
+    began = watched.wait_for("problem_began", within_s=10)
+    watched.end()
+    problem = began["problem"]
+    assert isinstance(problem, dict)
+    assert began["seen_by"] == "journal"
+    assert problem["waiver"] == {"owner": "us", "reason": "known", "expires": "2099-12-31"}
 
 
 def test_what_was_logged_while_nobody_watched_is_told_and_nothing_else_again(

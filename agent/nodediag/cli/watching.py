@@ -19,9 +19,11 @@ from nodediag.watch.loop import Loop, Plan, Work
 from nodediag.watch.told import Failed, Place
 
 if TYPE_CHECKING:
+    from nodediag.cli.options import NodeOptions
     from nodediag.facts.snapshot import Facts
     from nodediag.host.child import Tell
     from nodediag.model.report import Report
+    from nodediag.watch.told import Waived
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,11 +74,29 @@ def _diagnose(tell: "Tell", options: Options) -> None:
     diagnose(tell, partial(_look, options), options.plan.state, options.keep)
 
 
-def _look(options: Options) -> "Report[Facts]":
+def _look(options: Options) -> tuple["Report[Facts]", tuple["Waived", ...]]:
     from nodediag.cli.look import look  # noqa: PLC0415 - the parent does not need it
     from nodediag.cli.options import NodeOptions  # noqa: PLC0415 - as above
 
-    return look(msgspec.json.decode(options.node, type=NodeOptions), _now())
+    node = msgspec.json.decode(options.node, type=NodeOptions)
+    report = look(node, _now())
+    return report, _waived(node, report)
+
+
+def _waived(node: "NodeOptions", report: "Report[Facts]") -> tuple["Waived", ...]:
+    """Give what the profile that judged bears of that which the follower may find."""
+    from nodediag.cli.look import catalogue_of  # noqa: PLC0415 - the parent does not need it
+    from nodediag.model.outcome import Waiver  # noqa: PLC0415 - as above
+    from nodediag.watch.changes import CHECK  # noqa: PLC0415 - as above
+    from nodediag.watch.told import Waived  # noqa: PLC0415 - as above
+
+    catalogue, named = catalogue_of(node, {})
+    name = named or (report.profile.name if report.profile is not msgspec.UNSET else "")
+    return tuple(
+        Waived(signature=rule.subject, waiver=Waiver(owner=rule.owner, reason=rule.reason, expires=rule.expires))
+        for rule in (catalogue.get(name).waivers if name else ())
+        if rule.check == CHECK
+    )
 
 
 def _find(tell: "Tell", options: Options) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from nodediag.model.outcome import CheckResult, Outcome, Severity, Subject
+from nodediag.model.outcome import CheckResult, Outcome, Severity, Subject, Waiver
 from nodediag.model.report import Report
 
 F = TypeVar("F")
@@ -26,6 +26,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     subject: Subject
     message: str
+    waiver: Waiver | msgspec.UnsetType = msgspec.UNSET
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ def sight(report: Report[F]) -> Sight:
                 severity=problem.severity,
                 subject=problem.subject,
                 message=problem.message[:_MOST_TEXT],
+                waiver=problem.waiver,
             )
             for check in report.checks
             if check.outcome in _LOOKED

@@ -5,14 +5,14 @@ journal's cursor that belongs to it, so a line that was not accepted is made aga
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
 
 from nodediag.model.changes import Noted, Sight, changes
-from nodediag.model.outcome import Subject
-from nodediag.watch.told import Found
+from nodediag.model.outcome import Subject, Waiver
+from nodediag.watch.told import Found, Waived
 
 CHECK: Final = "logs.critical"
 SIGNATURE: Final = "signature"
@@ -31,6 +31,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal["nodediag.watch/0"] = "nodediag.watch/0"
     cursor: str = ""
     open: tuple[Open, ...] = ()
+    waived: tuple[Waived, ...] = ()
 
 
 class Began(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="problem_began"):
@@ -66,6 +67,7 @@ class Book:
     def __init__(self, state: State) -> None:
         self.node = "unknown"
         self.cursor = state.cursor
+        self.waived = state.waived  # by the profile of the last diagnosis
         self._decided = {one.problem.fingerprint: one for one in state.open}
         self._accepted = dict(self._decided)
 
@@ -89,9 +91,20 @@ class Book:
             severity=found.severity,
             subject=Subject(SIGNATURE, found.signature),
             message=found.title,
+            waiver=self._waiver(found.signature, now),
         )
         change = self._began(problem, found.time, now, "journal")
         return (msgspec.structs.replace(change, text=found.text, subjects=found.subjects),)
+
+    def _waiver(self, signature: str, now: datetime) -> Waiver | msgspec.UnsetType:
+        """Find the waiver on a signature as a diagnosis would: one that still holds before one that has expired."""
+        today = now.astimezone(UTC).date()
+        found = [
+            msgspec.structs.replace(one.waiver, expired=today > one.waiver.expires)
+            for one in self.waived
+            if one.signature in {"", signature}
+        ]
+        return min(found, key=lambda waiver: waiver.expired, default=msgspec.UNSET)
 
     def _began(self, problem: Noted, began_at: datetime, now: datetime, seen_by: str) -> Began:
         self._decided[problem.fingerprint] = Open(problem=problem, began_at=began_at)
@@ -121,4 +134,4 @@ class Book:
 
     def state(self) -> State:
         """Give what is to be saved."""
-        return State(cursor=self.cursor, open=tuple(self._accepted.values()))
+        return State(cursor=self.cursor, open=tuple(self._accepted.values()), waived=self.waived)

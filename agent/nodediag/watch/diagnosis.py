@@ -11,15 +11,15 @@ from nodediag.model.changes import sight
 from nodediag.model.report import Report
 from nodediag.render import as_json, as_openmetrics
 from nodediag.watch import reports
-from nodediag.watch.told import Diagnosed, Failed
+from nodediag.watch.told import Diagnosed, Failed, Waived
 
-Look = Callable[[], Report[Facts]]
+Look = Callable[[], tuple[Report[Facts], tuple[Waived, ...]]]  # and what the profile that judged bears
 
 
 def diagnose(tell: Tell, look: Look, folder: str | None, keep: int) -> None:
     """Look once, and tell what it came to."""
     try:
-        told: Diagnosed | Failed = _diagnosed(look(), folder, keep)
+        told: Diagnosed | Failed = _diagnosed(*look(), folder, keep)
     except (UsageError, ProfileError) as error:
         told = Failed(status=Exit.USAGE, why=str(error))
     except NodediagError as error:
@@ -29,7 +29,7 @@ def diagnose(tell: Tell, look: Look, folder: str | None, keep: int) -> None:
     tell(msgspec.json.encode(told))
 
 
-def _diagnosed(report: Report[Facts], folder: str | None, keep: int) -> Diagnosed:
+def _diagnosed(report: Report[Facts], waived: tuple[Waived, ...], folder: str | None, keep: int) -> Diagnosed:
     kept, lost = reports.keep(folder, keep, report.generated_at, as_json.render(report)) if folder else ("", "")
     return Diagnosed(
         sight=sight(report),
@@ -38,6 +38,7 @@ def _diagnosed(report: Report[Facts], folder: str | None, keep: int) -> Diagnose
         because=report.verdict_because,
         outcomes=report.counts.outcomes,
         severities=report.counts.severities,
+        waived=waived,
         kept=kept,
         lost=lost,
         metrics=as_openmetrics.families(report),

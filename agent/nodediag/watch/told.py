@@ -5,7 +5,14 @@ from datetime import datetime
 import msgspec
 
 from nodediag.model.changes import Sight
-from nodediag.model.outcome import Severity, Verdict
+from nodediag.model.outcome import Severity, Verdict, Waiver
+
+
+class Waived(msgspec.Struct, frozen=True, kw_only=True):
+    """A waiver on signatures that the journal may show to be critical; on all of them where none is named."""
+
+    signature: str
+    waiver: Waiver
 
 
 class Diagnosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -17,6 +24,7 @@ class Diagnosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     because: tuple[str, ...]
     outcomes: dict[str, int]
     severities: dict[str, int]
+    waived: tuple[Waived, ...]
     kept: str
     lost: str
     metrics: str
