@@ -44,6 +44,12 @@ def test_what_covers_each_row_of_the_documents_is_current() -> None:
     assert done.stdout == (ROOT / "docs/coverage.md").read_text(), "run tests/coverage_document.py"
 
 
+def test_what_is_told_of_each_check_is_current() -> None:
+    command = [sys.executable, "-I", str(ROOT / "tests/checks_document.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == (ROOT / "docs/checks.md").read_text(), "run tests/checks_document.py > docs/checks.md"
+
+
 def test_every_row_stands_in_the_list_of_rows_and_in_that_of_what_covers_it() -> None:
     lists = tomllib.loads((ROOT / "docs/coverage.toml").read_text())
     assert list(lists["rows"]) == list(lists["by"])

@@ -269,6 +269,15 @@ def test_explain_tells_what_a_check_is_for() -> None:
         assert part in shown
 
 
+def test_explain_tells_thresholds_remedy_rights_and_options_in_80_columns() -> None:
+    shown = run("explain", "limits.pids").stdout
+    assert "thresholds.limits.pids: warning from 85, critical from 98" in shown
+    for part in ("Its problems are: critical, warning.", "Do:", "set podPidsLimit", "Rights: root", "In a pod: "):
+        assert part in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert "Options: --deep." in run("explain", "drift.packages").stdout
+
+
 @pytest.mark.parametrize("what", WHAT)
 def test_schemas_are_valid_schemas(what: str) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(run("schema", what).stdout))

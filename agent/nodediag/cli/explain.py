@@ -10,7 +10,6 @@ from nodediag.errors import Exit, UsageError
 from nodediag.host import own, package
 
 if TYPE_CHECKING:
-    from nodediag.checks.check import Check
     from nodediag.profiles.issue import Issue
     from nodediag.signatures.signature import Signature
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 def command(identity: str, *, listed: bool, known: bool) -> int:
     """Tell what a check, a signature or a known issue is, why it matters, what it needs, what to do; or list them."""
     from nodediag.checks import CHECKS  # noqa: PLC0415 - `--help` need not load them
+    from nodediag.cli.explain_check import explain_check  # noqa: PLC0415 - as above
 
     if not identity:
         listings = (_signatures() if listed else _issues() if known else CHECKS,)
@@ -30,22 +30,10 @@ def command(identity: str, *, listed: bool, known: bool) -> int:
     else:
         check = next((check for check in CHECKS if check.id == identity), None)
         issue = next((one for one in _issues() if one.id == identity), None)
-        told = _of_check(check) if check else _of_issue(issue) if issue else _of_signature(identity)
+        told = explain_check(check) if check else _of_issue(issue) if issue else _of_signature(identity)
         text = "\n".join(told)
     own.write_stdout(text.encode() + b"\n")
     return Exit.OK
-
-
-def _of_check(check: "Check") -> Iterator[str]:
-    from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - only `explain` of one needs them
-
-    yield f"{check.id}\n"
-    yield f"Good state: {check.title}.\n"
-    yield f"Why: {check.about}\n"
-    yield f"Needs: {check.needs}."
-    essential = [profile.name for profile in Catalogue(builtin()).all() if check.id in profile.essential]
-    if essential:
-        yield f"\nEssential in: {', '.join(essential)}."
 
 
 def _of_issue(issue: "Issue") -> Iterator[str]:
