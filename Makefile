@@ -24,6 +24,7 @@ lab: setup-dev  ## the tests on whole nodes alone: booted here, as root, and bro
 bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
 	@.venv/bin/python benchmarks/logs.py
+	@.venv/bin/python benchmarks/redact.py
 	@.venv/bin/python benchmarks/sos.py
 	@.venv/bin/python benchmarks/watch.py 2
 

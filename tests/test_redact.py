@@ -1,25 +1,28 @@
 """Secrets are masked, whatever stands around them, and nothing else is."""
 
 import pytest
-import re2
 from hypothesis import given, settings, strategies as st
 
-from nodediag.redact import MARK, Rule, redact, redact_text, rules
+from nodediag.redact import MARK, Masker, Rule, compiled, redact, redact_arguments, redact_text, rules
+from tests.planted import BOUNDED, FORMATS, LINES, LONG_FORMATS, SECRETS, WORDS, Secret, plain
 
-SAMPLES = [pytest.param(rule, sample, id=rule.id) for rule in rules() for sample in rule.samples]
-NEAR_MISSES = [pytest.param(near_miss, id=rule.id) for rule in rules() for near_miss in rule.near_misses]
-
-
-def matches(rule: Rule, text: str) -> bool:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    return re2.search(rule.pattern.encode(), text.encode(), options) is not None
+RULES = rules().rule
+SAMPLES = [pytest.param(rule, sample, id=rule.id) for rule in RULES for sample in rule.samples]
+NEAR_MISSES = [pytest.param(near_miss, id=rule.id) for rule in RULES for near_miss in rule.near_misses]
+NEAR = compiled("|".join(f"(?:{pattern})" for pattern in rules().near))
 
 
 @pytest.mark.parametrize(("rule", "sample"), SAMPLES)
 def test_each_rule_matches_its_samples_which_are_masked_once_and_for_all(rule: Rule, sample: str) -> None:
-    assert matches(rule, sample)
-    assert not rule.hints or any(hint in sample.lower() for hint in rule.hints)
+    match = compiled(rule.pattern).search(sample.encode())
+    assert match
+    line = sample.encode()[: match.start()].count(b"\n")
+    first = sample.split("\n")[line]
+    assert not rule.hints or any(hint in first.lower() for hint in rule.hints)
+    start = len("\n".join(sample.split("\n")[:line]))
+    near = NEAR.search(sample.encode(), start)
+    assert near
+    assert near.start() <= start + len(first) + 1
     masked = redact_text(sample)
     assert MARK.decode() in masked
     assert redact_text(masked) == masked
@@ -31,12 +34,12 @@ def test_a_near_miss_stays_as_it_is(near_miss: str) -> None:
 
 
 def test_rules_have_ids_reasons_samples_and_near_misses() -> None:
-    assert len({rule.id for rule in rules()}) == len(rules())
-    for rule in rules():
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    for rule in RULES:
         assert rule.why
         assert rule.samples
         assert rule.near_misses
-        assert "<secret>" not in rule.pattern
+        assert not [word for word in rules().words if f"<{word}>" in rule.pattern + rule.unless + rule.below]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_the_secret_is_gone(text: str, secret: str) -> None:
     ("text", "masked"),
     [
         ("a --token x b", "a --token [redacted] b"),
-        ("kubelet\0--token\0x y\0--v=2\0", "kubelet\0--token\0[redacted] y\0--v=2\0"),
+        ("kubelet\0--token\0x y\0--v=2\0", "kubelet\0--token\0[redacted]\0--v=2\0"),
         ("kubelet\0--token=x\0--v=2", "kubelet\0--token=[redacted]\0--v=2"),
         ('["--token=x", "--v=2"]', '["--token=[redacted]", "--v=2"]'),
         ("[--password=x --v=2]", "[--password=[redacted] --v=2]"),
@@ -167,6 +170,94 @@ def test_hostile_data_is_masked_in_linear_time(data: bytes) -> None:
     assert b"hunter2" not in masked
 
 
+def test_secrets_enough_are_planted() -> None:
+    assert len(SECRETS) >= 60
+    assert len({secret.kind for secret in SECRETS}) >= 25
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_planted_secret_is_left_whatever_holds_it(form: str) -> None:
+    for secret in LINES:
+        text = plain(secret).get(form)
+        if text is not None:
+            assert secret.left(text)
+            masked = redact_text(text)
+            assert not secret.left(masked), (secret.kind, secret.name)
+            assert redact_text(masked) == masked
+
+
+@pytest.mark.parametrize("form", BOUNDED)
+def test_a_secret_of_several_words_goes_as_a_whole(form: str) -> None:
+    masked = redact_text(FORMATS[form](WORDS.name, WORDS.value))
+    assert not [word for word in WORDS.value.split() if word in masked and word != "7"]
+
+
+@pytest.mark.parametrize("form", LONG_FORMATS)
+def test_no_line_of_a_planted_private_key_is_left(form: str) -> None:
+    for secret in SECRETS:
+        if secret not in LINES:
+            text = LONG_FORMATS[form](secret.value)
+            masked = redact_text(text)
+            assert secret.left(text)
+            assert not secret.left(masked)
+            assert redact_text(masked) == masked
+
+
+def test_the_lines_of_a_private_key_are_masked_where_each_is_an_entry_of_its_own() -> None:
+    secret = next(secret for secret in SECRETS if secret not in LINES)
+    whole = [line for line in secret.value.split("\n") if len(line) == 64]
+    assert whole
+    assert [redact_text(line) for line in whole] == [MARK.decode()] * len(whole)
+
+
+def test_arguments_are_masked_as_they_were_given() -> None:
+    assert redact_arguments(("x", "--password", "two words\nand a line", "--v=2")) == (
+        "x",
+        "--password",
+        "[redacted]",
+        "--v=2",
+    )
+    assert redact_arguments(("x", "--token=a b", "")) == ("x", "--token=[redacted]", "")
+    assert redact_arguments(("sh", "-c", "y --token a b")) == ("sh", "-c", "y --token [redacted] b")
+    assert redact_arguments(("x", "--v=2")) == ("x", "--v=2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image: gcr.io/x/y@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "/kubepods/pod0a1b2c3d-0a1b-4c3d-8e9f-0123456789ab/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "s=0123456789abcdef0123456789abcdef;i=1f;b=0123456789abcdef0123456789abcdef;m=5d2;t=62a1b;x=9fe0c1",
+        "/dev/disk/by-id/google-persistent-disk-0 nvme-nvme.1ae0-6e766d655f63617264-0001 wwn-0x5002538e40b2c3d4",
+        "UUID=0a1b2c3d-0a1b-4c3d-8e9f-0123456789ab PARTUUID=0a1b2c3d-01 machine-id 0123456789abcdef0123456789abcdef",
+        "cri-containerd-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.scope nginx-7d8b49557c-abcde",
+        "1.34.0-gke.1662000 cos-gke-121-18867-199-28 6.12.55+ sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    ],
+)
+def test_what_names_a_thing_stays(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    chosen=st.lists(
+        st.tuples(
+            st.sampled_from(LINES),
+            st.sampled_from(tuple(FORMATS)),
+            st.sampled_from(["", "\n", " ", "\n\n", "\0", "x\n"]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_secrets_among_each_other_are_masked_once_and_for_all(
+    chosen: list[tuple[Secret, str, str]],
+) -> None:
+    text = "".join(FORMATS[form](secret.name or "x", secret.value) + end for secret, form, end in chosen)
+    once = redact_text(text)
+    assert redact_text(once) == once
+
+
 FRAGMENTS = st.sampled_from([
     "--token", "--x-password", "-secret", "=", ":", ": ", " ", "  ", "\0", "\n", "\t", '"', "'", "\\", '\\"', ",",
     ";", "[", "]", "{", "}", "(", ")", "@", "/", "?", "-", "--", "- ", "|", ">", "|-\n ", "a", "7", "abc", "abcdef",
@@ -184,6 +275,17 @@ def test_what_is_masked_is_not_changed_again(texts: list[str]) -> None:
     for text in texts:
         once = redact_text(text)
         assert redact_text(once) == once
+
+
+MASKERS = [Masker(rule) for rule in RULES if rule.lines == 1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.lists(FRAGMENTS, max_size=16).map("".join))
+def test_no_rule_finds_anything_in_what_was_masked_wherever_it_looks(text: str) -> None:
+    masked = redact_text(text).encode()
+    for line in masked.split(b"\n"):
+        assert [masker.line(line) for masker in MASKERS] == [line] * len(MASKERS)
 
 
 @settings(max_examples=100)

@@ -16,11 +16,16 @@ import pytest
 from nodediag.cli.schema import text as schema
 from nodediag.diagnose import diagnose
 from nodediag.facts.snapshot import Facts
+from nodediag.host.host import Host, Seen, Source
+from nodediag.host.live import LiveSource
 from nodediag.host.origin import open_host
 from nodediag.host.package import texts
-from nodediag.logs.node import ReadLogs
+from nodediag.host.redacting import RedactingSource
+from nodediag.host.tree import TreeSource
+from nodediag.logs.node import ReadLogs, not_asked
 from nodediag.logs.window import Window
-from nodediag.model.report import Report, Tool
+from nodediag.model.outcome import CheckResult
+from nodediag.model.report import Origin, Report, Tool
 from nodediag.model.request import Request
 from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
@@ -105,6 +110,16 @@ def test_a_node_gets_the_markdown_on_record(node: Path, refresh: bool, now: date
     if refresh:
         golden.write_text(made)
     assert made.splitlines() == golden.read_text().splitlines()
+
+
+def test_masking_its_secrets_twice_changes_nothing_that_is_said_of_a_node(node: Path, now: datetime) -> None:
+    def said(source: Source) -> list[CheckResult]:
+        host = Host(source, Seen(origin=Origin.TREE, root="/node", uid=0))
+        catalogue = Catalogue(builtin(), issues=issues.builtin())
+        return list(diagnose(host, not_asked(Window(now=now)), catalogue, Request(logs=False), now).checks)
+
+    files = TreeSource(LiveSource(str(node / "root")))
+    assert said(RedactingSource(RedactingSource(files))) == said(files)
 
 
 def test_each_node_says_where_it_is_from(refresh: bool) -> None:  # noqa: FBT001 - a fixture

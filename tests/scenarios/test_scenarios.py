@@ -58,6 +58,7 @@ from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
 from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
+from nodediag.redact import redact_arguments, redact_text
 from nodediag.signatures.load import merge
 
 HERE: Final = Path(__file__).parent
@@ -523,11 +524,42 @@ def differences(said: Expect, wanted: Expect) -> list[str]:
     ]
 
 
+def twice(text: str) -> str:
+    return redact_text(redact_text(text))
+
+
+def masked(node: Node) -> Node:
+    """Mask the secrets of all that is told of a node, twice."""
+
+    def words(line: str) -> str:
+        return " ".join(redact_arguments(redact_arguments(tuple(line.split()))))
+
+    return msgspec.structs.replace(
+        node,
+        files={path: twice(text) for path, text in node.files.items()},
+        processes={pid: words(line) for pid, line in node.processes.items()},
+        kubelet=words(" ".join(node.kubelet)).split() if node.kubelet else node.kubelet,
+        journal=[twice(line) for line in node.journal] if node.journal is not None else None,
+        metadata={key: twice(value) for key, value in node.metadata.items()},
+        object=twice(node.object) if node.object else node.object,
+        instance=[twice(text) for text in node.instance] if node.instance is not None else None,
+        gke_versions=twice(node.gke_versions) if node.gke_versions else node.gke_versions,
+    )
+
+
+@pytest.mark.parametrize("with_secrets", [True, False], ids=["", "masked"])
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
-def test_a_story_and_its_twins_are_told_apart(path: Path, host: MakeHost, now: datetime) -> None:
+def test_a_story_and_its_twins_are_told_apart_with_and_without_secrets(
+    path: Path,
+    with_secrets: bool,  # noqa: FBT001 - a parameter of the test
+    host: MakeHost,
+    now: datetime,
+) -> None:
     story = read_story(path.name, path.read_text())
     below = resolved(story.node)
     cases = [Case(story.story, story.expect, below), *(Case(t.story, t.expect, twin_of(below, t)) for t in story.twin)]
+    if not with_secrets:
+        cases = [Case(case.story, case.expect, masked(case.node)) for case in cases]
     for case in cases:
         logs = told(case.node.journal, now)
         request, inputs = Request(logs=case.node.journal is not None), inputs_of(case.node)

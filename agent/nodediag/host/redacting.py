@@ -35,9 +35,7 @@ def _masked(reply: Content | MetadataAnswer | ProcessList) -> Reply:
 
 
 def _redacted(process: Process) -> Process:
-    """Mask a command line as a whole, since a flag and its secret may be two arguments."""
-    from nodediag.redact import redact_text  # noqa: PLC0415 - see above
+    from nodediag.redact import redact_arguments  # noqa: PLC0415 - see above
 
-    line = "\0".join(process.argv)
-    masked = redact_text(line)
-    return process if masked == line else msgspec.structs.replace(process, argv=tuple(masked.split("\0")))
+    masked = redact_arguments(process.argv)
+    return process if masked == process.argv else msgspec.structs.replace(process, argv=masked)
