@@ -17,7 +17,7 @@ from nodediag.checks.check import run
 from nodediag.errors import ProfileError, UsageError
 from nodediag.facts import gke_versions, inputs as inputs_
 from nodediag.facts.fact import Fact, Known, Unknown, known
-from nodediag.facts.gke_versions import GkeVersions
+from nodediag.facts.gke_versions import GkeVersions, VersionMap
 from nodediag.facts.inputs import NO_INPUTS, Inputs
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.host import Host
@@ -27,6 +27,7 @@ from nodediag.images.choose import choose
 from nodediag.images.describe import describe
 from nodediag.images.identify import identify
 from nodediag.logs.node import WHAT, Logs
+from nodediag.model.digest import digest
 from nodediag.model.image import Image
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
@@ -72,7 +73,7 @@ def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
     return Report(
         observed_at=observed_at,
         generated_at=now,
-        tool=Tool(version=__version__, data_digest=catalogue.digest, data=_ages(catalogue.dates, observed_at)),
+        tool=_tool(catalogue, inputs, observed_at),
         verdict=verdict,
         verdict_because=because,
         scope=Scope.FULL if all(request.selects(check.id) for check in CHECKS) else Scope.PARTIAL,
@@ -150,6 +151,16 @@ def _versions(inputs: Inputs, facts: Facts, at: datetime) -> Fact[GkeVersions]:
     """Take from the map of versions what it says of this node."""
     whole = inputs_.fact(inputs.gke_versions, gke_versions.OPTION, "a map of GKE's versions")
     return Known(version_map.about(whole.value, facts, at)) if isinstance(whole, Known) else whole
+
+
+def _tool(catalogue: Catalogue, inputs: Inputs, at: datetime) -> Tool:
+    """Say with which data is judged, a map of versions that was given included."""
+    dates, texts = catalogue.dates, catalogue.digest
+    table = inputs.gke_versions
+    if isinstance(table, VersionMap):
+        dates |= {"gke_versions": table.created.astimezone(UTC).date().isoformat()}
+        texts = digest(texts.encode() + msgspec.json.encode((table.created, table.entries)))
+    return Tool(version=__version__, data_digest=texts, data=_ages(dates, at))
 
 
 def _log_fact(logs: LogResult) -> Fact[LogResult]:

@@ -202,3 +202,13 @@ def test_of_thousands_of_nodes_one_is_taken(files: Path) -> None:
     (files / "many.json").write_text(f'{{"kind": "List", "items": [{many}]}}')
     found = report(files, "--root", "none", "--node-object", "many.json", "--node", "node-4999", status=3)
     assert found.node.name == "node-4999"
+
+
+def test_a_map_of_versions_is_part_of_the_data_that_judges(files: Path) -> None:
+    with_map = report(files, "--root", "none", "--node-object", "node.json", "--gke-versions", "map.json", status=3)
+    without = report(files, "--root", "none", "--node-object", "node.json", status=3)
+    (files / "map.json").write_text(version_map(BUILD + "-1"))
+    another = report(files, "--root", "none", "--node-object", "node.json", "--gke-versions", "map.json", status=3)
+    assert with_map.tool.data["gke_versions"].date == "2026-01-01"
+    assert "gke_versions" not in without.tool.data
+    assert len({one.tool.data_digest for one in (with_map, without, another)}) == 3

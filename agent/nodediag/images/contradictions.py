@@ -5,14 +5,14 @@ from typing import Final
 
 from nodediag.facts.fact import known
 from nodediag.facts.snapshot import Facts
-from nodediag.images import told_contradictions
+from nodediag.images import told, told_contradictions
 from nodediag.images.family import UBUNTU_KERNEL
 from nodediag.images.gke import kubelet_release
 from nodediag.images.runtime import NO_DOCKERSHIM
-from nodediag.images.told import LABEL_PREFIX
 from nodediag.model.image import Answer, Contradiction, OsFamily, RuntimeName
 
 _VROOT: Final = "/dev/mapper/vroot"
+_AUTOPILOT: Final = "gk3-"  # how GKE names the nodes of Autopilot; those of Standard start with gke-
 
 
 def find(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> tuple[Contradiction, ...]:
@@ -24,6 +24,7 @@ def find(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> t
         *_labelled_runtime(facts, runtime),
         *_docker(facts, gke, runtime),
         *_gke_elsewhere(facts, family, gke),
+        *_autopilot(facts, family, gke, runtime),
         *told_contradictions.find(facts, gke),
     )
 
@@ -67,13 +68,13 @@ def _kernel_of_others(facts: Facts, family: OsFamily) -> Iterator[Contradiction]
 
 def _labelled_system(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
     kubelet, release = known(facts.kubelet), known(facts.os_release)
-    label = kubelet.labels.get(f"{LABEL_PREFIX}os-distribution", "") if kubelet is not None else ""
+    label = kubelet.labels.get(f"{told.LABEL_PREFIX}os-distribution", "") if kubelet is not None else ""
     if kubelet is None or label not in {"cos", "ubuntu"} or family is OsFamily.UNKNOWN or label == family.value:
         return
     named = release.id if release is not None else family.value
     yield Contradiction(
         name="label-names-another-system",
-        says=f"the kubelet's label {LABEL_PREFIX}os-distribution says {label}, but the system is {named}",
+        says=f"the kubelet's label {told.LABEL_PREFIX}os-distribution says {label}, but the system is {named}",
         expected="GKE labels a node with the system of its image",
         evidence=(*kubelet.flag_evidence("node-labels"), *((release.evidence("ID"),) if release is not None else ())),
     )
@@ -81,7 +82,7 @@ def _labelled_system(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
 
 def _labelled_kernel(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
     kubelet, kernel = known(facts.kubelet), known(facts.kernel)
-    label = kubelet.labels.get(f"{LABEL_PREFIX}os-distribution", "") if kubelet is not None else ""
+    label = kubelet.labels.get(f"{told.LABEL_PREFIX}os-distribution", "") if kubelet is not None else ""
     if kubelet is not None and kernel is not None and label == "cos" and kernel.release.endswith("-gke"):
         yield Contradiction(
             name="cos-label-with-ubuntu-kernel",
@@ -112,12 +113,12 @@ def _package(facts: Facts, family: OsFamily) -> Iterator[Contradiction]:
 
 def _labelled_runtime(facts: Facts, runtime: RuntimeName) -> Iterator[Contradiction]:
     kubelet = known(facts.kubelet)
-    label = kubelet.labels.get(f"{LABEL_PREFIX}container-runtime", "") if kubelet is not None else ""
+    label = kubelet.labels.get(f"{told.LABEL_PREFIX}container-runtime", "") if kubelet is not None else ""
     if kubelet is None or not label or runtime in {RuntimeName.UNKNOWN, RuntimeName.NONE} or label == runtime.value:
         return
     yield Contradiction(
         name="label-names-another-runtime",
-        says=f"the kubelet's label {LABEL_PREFIX}container-runtime says {label}, but it uses {runtime.value}",
+        says=f"the kubelet's label {told.LABEL_PREFIX}container-runtime says {label}, but it uses {runtime.value}",
         expected="GKE labels a node with the runtime its kubelet uses",
         evidence=(*kubelet.flag_evidence("node-labels"), *kubelet.flag_evidence("container-runtime-endpoint")),
     )
@@ -145,4 +146,17 @@ def _gke_elsewhere(facts: Facts, family: OsFamily, gke: Answer) -> Iterator[Cont
             says=f"the kubelet is GKE's, but the system is {release.id}",
             expected="GKE's Linux node images are Container-Optimized OS and Ubuntu",
             evidence=(*kubelet.evidence, release.evidence("ID")),
+        )
+
+
+def _autopilot(facts: Facts, family: OsFamily, gke: Answer, runtime: RuntimeName) -> Iterator[Contradiction]:
+    named = told.node_name(facts)
+    if gke is not Answer.YES or named is None or not named[0].startswith(_AUTOPILOT):
+        return
+    if family in {OsFamily.UBUNTU, OsFamily.WINDOWS} or runtime is RuntimeName.DOCKER:
+        yield Contradiction(
+            name="autopilot-with-another-image",
+            says=f"{named[0]} is the name of an Autopilot node, but its image is {family.value} with {runtime.value}",
+            expected="nodes of Autopilot always have the image cos_containerd",
+            evidence=(named[1],),
         )

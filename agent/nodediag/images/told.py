@@ -52,6 +52,14 @@ def own_name(facts: Facts) -> tuple[str, Evidence] | None:
     return (hostname.name.lower(), hostname.evidence) if hostname is not None else None
 
 
+def node_name(facts: Facts) -> tuple[str, Evidence] | None:
+    """Give the node's name, from itself or else from its object."""
+    theirs = node_object(facts)
+    if (own := own_name(facts)) is not None or theirs is None:
+        return own
+    return theirs.name, theirs.evidence("metadata.name", theirs.name)
+
+
 def instances(facts: Facts) -> tuple[InstanceData, ...]:
     """Give what is known of the instance: what the server tells now before what a file told."""
     both = (known(facts.metadata), known(facts.instance_data))

@@ -41,7 +41,7 @@ class DataAge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """Which nodediag judged, with which data; `data` has its kinds: profiles, signatures, issues."""
+    """Which nodediag judged, with which data; `data` has its kinds: profiles, signatures, issues, gke_versions."""
 
     version: str
     data_digest: str
