@@ -177,3 +177,11 @@ def test_nodediag_understands_what_the_container_is_started_with(name: str) -> N
     assert verb == "watch"
     given = command.make_context(verb, arguments).params
     assert (given["listen"], given["state"]) == ("0.0.0.0:9753", "/var/lib/nodediag")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_the_network_policy_lets_nobody_reach_is_not_asked(name: str) -> None:
+    verb, *arguments = daemonset(name).container.args
+    (policy,) = (one for one in yaml.safe_load_all(rendered(name)) if one["kind"] == "NetworkPolicy")
+    reaches_nothing = "Egress" in policy["spec"]["policyTypes"] and not policy["spec"].get("egress")
+    assert (command.make_context(verb, arguments).params["no_metadata"], reaches_nothing) == (True, True)
