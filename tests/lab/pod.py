@@ -10,7 +10,7 @@ from tests.lab.node import Node
 
 # the namespaces of the node that `kubectl debug node/NAME` shares
 DEBUG: Final = ("--net-host", "--with-ns", "pid:/proc/1/ns/pid", "--with-ns", "ipc:/proc/1/ns/ipc")
-HOST: Final = ("--mount", "type=bind,src=/,dst=/host,options=rbind:ro")
+HOST: Final = ("--mount", "type=bind,src=/,dst=/host,options=rbind:rw:rprivate")  # as the kubelet mounts it there
 _TAR: Final = "/var/nodediag.tar"
 
 

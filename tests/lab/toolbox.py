@@ -29,7 +29,15 @@ class Toolbox:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `toolbox COMMAND` does."""
+        return self._node.run(*self._starting(*command), check=False)
+
+    def command(self, *command: str) -> list[str]:
+        """Give the command that does the same from outside of the node."""
+        return self._node.entering(*self._starting(*command))
+
+    @staticmethod
+    def _starting(*command: str) -> list[str]:
         binds = [f"--bind={bind}" for bind in _BINDS]
         nspawn = ["systemd-nspawn", "--quiet", f"--directory={_ROOT}", "--capability=all", *binds, "--user=root"]
         service = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--setenv=SYSTEMD_NSPAWN_SHARE_SYSTEM=1"]
-        return self._node.run(*service, *nspawn, *command, check=False)
+        return [*service, *nspawn, *command]
