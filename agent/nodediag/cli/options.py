@@ -14,7 +14,7 @@ from nodediag.cli.log_options import log_options
 from nodediag.errors import UsageError
 from nodediag.host import own
 
-FORMATS: Final = ("json", "text", "markdown", "openmetrics")
+FORMATS: Final = ("json", "text", "markdown", "html", "openmetrics")
 LOG_FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}

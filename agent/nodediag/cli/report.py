@@ -56,6 +56,10 @@ def _rendered(report: "Report[Facts]", form: str, output: str) -> bytes:
         from nodediag.render import as_markdown  # noqa: PLC0415 - as above
 
         return as_markdown.render(report)
+    if form == "html":
+        from nodediag.render import as_html  # noqa: PLC0415 - as above
+
+        return as_html.render(report)
     if form == "openmetrics":
         from nodediag.render import as_openmetrics  # noqa: PLC0415 - as above
 

@@ -15,3 +15,9 @@ def texts(folder: str) -> dict[str, str]:
             with open(os.path.join(path, name), encoding="utf-8") as file:
                 found[name] = file.read()
     return found
+
+
+def text(path: str) -> str:
+    """Read one file of this package."""
+    with open(os.path.join(_HERE, path), encoding="utf-8") as file:
+        return file.read()

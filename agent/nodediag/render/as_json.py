@@ -37,7 +37,7 @@ def encode(report: Report[Facts]) -> bytes:
 
 def encode_facts(report: Report[Facts]) -> bytes:
     """Give the facts alone, as one indented document."""
-    return msgspec.json.format(msgspec.json.encode(_facts(report.facts, MOST_ENTRIES)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(plain_facts(report.facts, MOST_ENTRIES)), indent=2) + b"\n"
 
 
 def _shortened(report: Report[Facts], entries: int) -> Json:
@@ -56,8 +56,8 @@ def _section(key: str, value: object, entries: int, text: int) -> Json:
     """Give one key's value; the log results stand under `logs`, not once more among the facts."""
     match value:
         case Facts():
-            plain = _facts(value, entries)
-            if isinstance(value.logs, Known) and isinstance(plain, dict):
+            plain = plain_facts(value, entries)
+            if isinstance(value.logs, Known):
                 plain.pop("logs")
             return plain
         case LogResult():
@@ -66,7 +66,7 @@ def _section(key: str, value: object, entries: int, text: int) -> Json:
             return _cut(msgspec.to_builtins(value), MOST_ENTRIES, "", {}, text)
 
 
-def _facts(facts: Facts, entries: int) -> Json:
+def plain_facts(facts: Facts, entries: int) -> dict[str, Json]:
     """Cut each fact's lists before they are converted: a node with 50,000 mounts must not cost as much memory twice."""
     plain: dict[str, Json] = {}
     for name in facts.__struct_fields__:

@@ -1,0 +1,1 @@
+"""The report as one page: a section a module, all of it made by markup.py, which escapes."""

@@ -1,0 +1,100 @@
+"""The problems: each with what was expected and seen, why it matters, what to do, and the evidence."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import Evidence, JournalEvidence
+from nodediag.model.outcome import CheckResult, Problem, Severity
+from nodediag.model.report import Report
+from nodediag.render import words
+from nodediag.render.html import parts
+from nodediag.render.html.markup import Html, coded, escape, joined, tag
+
+_MOST: Final = 200
+_SHOWN: Final = 3
+_NAMED: Final = 6
+_LINE: Final = 200
+
+
+def section(report: Report[Facts]) -> Html:
+    """Give all problems, the most urgent first."""
+    pairs = words.by_urgency(report)
+    total = words.problems_total(report)
+    if not pairs:
+        nothing = tag("p", "Nothing that was looked at is wrong.")
+        return parts.section("problems", "Problems", nothing)
+    shown = joined(_problem(number, *pair) for number, pair in enumerate(pairs[:_MOST], 1))
+    return parts.section("problems", f"Problems ({total})", shown, parts.more(total - min(len(pairs), _MOST)))
+
+
+def summary(report: Report[Facts]) -> Html:
+    """Name the most urgent problems in a line each, with a link to all that is known of them."""
+    pairs = [(number, problem) for number, (_, problem) in enumerate(words.by_urgency(report), 1) if problem.counts]
+    urgent = [pair for pair in pairs if pair[1].severity is not Severity.INFO]
+    items = (
+        tag(
+            "li", parts.severity(problem.severity), " ",
+            tag("a", problem.message[:_LINE], href=f"#problem-{number}"),
+        )
+        for number, problem in urgent[:_NAMED]
+    )  # fmt: skip
+    return joined([tag("ul", joined(items), class_="summary"), parts.more(len(urgent) - _NAMED, "all are below")])
+
+
+def _problem(number: int, check: CheckResult, problem: Problem) -> Html:
+    kind = problem.severity.value if problem.counts else "waived"
+    head = tag("h3", parts.severity(problem.severity, counts=problem.counts), " ", problem.message)
+    subject = f"{problem.subject.kind} {problem.subject.name}"
+    where = tag("p", tag("code", check.id), " on ", tag("code", subject), class_="where")
+    return tag(
+        "article", head, where, _do(problem), parts.pairs(_said(problem)), _evidence(problem), _source(problem),
+        class_=f"problem {kind}", id=f"problem-{number}",
+    )  # fmt: skip
+
+
+def _do(problem: Problem) -> Html:
+    return tag("p", tag("strong", "Do: "), coded(problem.remedy), class_="do") if problem.remedy else escape("")
+
+
+def _said(problem: Problem) -> Iterator[tuple[str, Html]]:
+    if waiver := words.waiver(problem):
+        yield "Waiver", escape(waiver)
+    failure = problem.subject.kind == "signature"
+    if not failure:
+        row = problem.requirement.document if problem.requirement is not msgspec.UNSET else ""
+        yield "Expected", escape(problem.expected + (f" (row {row} of the document)" if row else ""))
+    yield "Seen", escape(problem.observed)
+    if problem.requirement is not msgspec.UNSET:
+        yield ("Cause" if failure else "Why"), coded(problem.requirement.why)
+
+
+def _source(problem: Problem) -> Html:
+    if problem.requirement is msgspec.UNSET:
+        return escape("")
+    rule = problem.requirement
+    return parts.folded("Where this is written", tag("p", f"{rule.profile} {rule.key}: ", coded(rule.source)))
+
+
+def _evidence(problem: Problem) -> Html:
+    pieces = [piece(one) for one in problem.evidence]
+    rest = pieces[_SHOWN:]
+    unsaid = parts.more(1, "evidence was cut") if problem.truncated else escape("")
+    hidden = parts.folded(f"{len(rest)} more pieces of evidence", tag("ul", joined(rest), class_="evidence"))
+    return joined(
+        [
+            tag("ul", joined(pieces[:_SHOWN]), class_="evidence") if pieces else escape(""),
+            hidden if rest else escape(""),
+            unsaid,
+        ]
+    )
+
+
+def piece(evidence: Evidence) -> Html:
+    """Give a piece of evidence: where it stands, and what stands there."""
+    place, _, text = words.told(evidence).partition(": ")
+    if isinstance(evidence, JournalEvidence):
+        place, text = f"{parts.moment(evidence.time)} {evidence.unit}".strip(), evidence.text
+    return tag("li", tag("span", place, class_="place"), tag("pre", text or place))
