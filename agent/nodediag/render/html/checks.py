@@ -47,7 +47,7 @@ def _why(check: CheckResult) -> str:
     if check.reason is msgspec.UNSET:
         return ""
     needs = f"; needs {check.reason.needs}" if check.reason.needs else ""
-    return f"{check.reason.detail} ({check.reason.code.value}){needs}"
+    return f"{check.reason.detail} ({check.reason.code.value.replace('_', ' ')}){needs}"
 
 
 def _list(checks: list[CheckResult]) -> Html:

@@ -20,8 +20,9 @@ _MOST_ROWS: Final = 120
 # Mounts of containers, and folders of the system in memory: there may be thousands, and no layout speaks of them.
 _PASSING: Final = re.compile(
     r"/var/lib/kubelet/(pods|plugins)/|/run/|/dev/|/sys/|/proc/|/var/lib/(docker|containerd)/.|/var/run/|"
-    r".*/containerized_mounter/rootfs/"
+    r"/snap/|.*/containerized_mounter/rootfs/"
 )
+_KINDS: Final = frozenset({"path", "filesystem"})  # subjects of problems that are named by a path
 _KEPT: Final = {
     Backing.DISK: "stateful", Backing.NETWORK: "stateful", Backing.MEMORY: "stateless", Backing.KERNEL: "kernel",
     Backing.UNKNOWN: "kept: unknown",
@@ -124,7 +125,7 @@ def _notes(report: Report[Facts]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for check in report.checks:
         for problem in check.problems:
-            if problem.subject.kind == "path":
+            if problem.subject.kind in _KINDS:
                 found[problem.subject.name] = (*found.get(problem.subject.name, ()), problem.message)
     return found
 

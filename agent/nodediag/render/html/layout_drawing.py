@@ -27,22 +27,24 @@ def section(report: Report[Facts]) -> Html:
     if isinstance(found, Reason):
         return parts.section("layout", "Layout", tag("p", f"The mounts could not be seen: {found.detail}"))
     rows = [row for group in found.groups for part in group.parts for row in part.rows]
-    wrong = sum(row.deviates for row in rows)
-    about = f"{parts.counted(len(rows), 'path')}, {wrong} not as {'it' if wrong == 1 else 'they'} should be."
+    about = _about(rows)
     drawn = list(_groups(found))
     height = drawn[-1][1] if drawn else 0
     picture = svg.drawing(
         "layout", "The node's disks, partitions and mounts", about, height, joined(d for d, _ in drawn)
     )
     return parts.section(
-        "layout", "Layout", tag("p", about, " ", _without(rows)), _legend(), picture, _left_out(found),
+        "layout", "Layout", tag("p", about), _legend(), picture, _left_out(found),
         parts.folded("The same as a table", _table(found)),
     )  # fmt: skip
 
 
-def _without(rows: list[Row]) -> str:
-    asks = any(aspect.wanted for row in rows for aspect in row.aspects)
-    return "" if asks else "No profile of an image says what they should be."
+def _about(rows: list[Row]) -> str:
+    wrong = sum(row.deviates for row in rows)
+    count = parts.counted(len(rows), "path")
+    if not wrong and not any(aspect.wanted for row in rows for aspect in row.aspects):
+        return f"{count}; no profile of an image says what they should be."
+    return f"{count}, {wrong} not as {'it' if wrong == 1 else 'they'} should be."
 
 
 def _legend() -> Html:

@@ -24,7 +24,9 @@ def section(report: Report[Facts]) -> Html:
     pairs = words.by_urgency(report)
     total = words.problems_total(report)
     if not pairs:
-        nothing = tag("p", "Nothing that was looked at is wrong.")
+        unseen = len(words.open_checks(report))
+        link = tag("a", f"{parts.counted(unseen, 'check')} could not look", href="#checks")
+        nothing = tag("p", "Nothing that was looked at is wrong", joined(["; ", link]) if unseen else "", ".")
         return parts.section("problems", "Problems", nothing)
     shown = joined(_problem(number, *pair) for number, pair in enumerate(pairs[:_MOST], 1))
     return parts.section("problems", f"Problems ({total})", shown, parts.more(total - min(len(pairs), _MOST)))
