@@ -79,7 +79,8 @@ class TextSource:
             case Stat(path):
                 held = self._files.get(path)
                 if isinstance(held, str | bytes):
-                    return PathStat(PathType.FILE, "0644", len(held), "0:1")
+                    program = held[:4] in {"\x7fELF", b"\x7fELF"}
+                    return PathStat(PathType.FILE, "0755" if program else "0644", len(held), "0:1")
                 known = held is not None or any(file.startswith(path + "/") for file in self._files)
                 return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if known else self._lacking(ask)
             case Readlink(path) if path in self._files:

@@ -6,11 +6,12 @@ from typing import Final, Protocol
 import msgspec
 import pytest
 
-from nodediag.facts import cmdline, mounts, os_release, units
+from nodediag.facts import cmdline, mounts, os_release, runtime, units
 from nodediag.facts.apt import Apt
 from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import CgroupMode, Cgroups
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
+from nodediag.facts.cni import Cni, CniProgram, Folder
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
@@ -40,6 +41,7 @@ from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
 from nodediag.facts.snapshot import Facts
+from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
 from nodediag.facts.storage import KINDS, KernelCan, Storage, Support, Uses, Volume
 from nodediag.facts.stray_processes import Stray, StrayProcesses
@@ -48,7 +50,7 @@ from nodediag.facts.toolbox import Toolbox
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import Units
 from nodediag.facts.update_engine import EngineState, UpdateEngine
-from nodediag.host.ask import BUS_SOCKET, SystemdAnswer, UnitState
+from nodediag.host.ask import BUS_SOCKET, PathType, SystemdAnswer, UnitState
 from nodediag.host.host import Line
 from nodediag.model.evidence import (
     FileEvidence,
@@ -99,7 +101,8 @@ CGROUPS: Final = Cgroups(
 RESERVED: Final = Told(value="1Gi", by="kubeReserved", evidence=FileEvidence(path="/k", line=2, text="memory: 1Gi"))
 KUBELET: Final = Kubelet(
     running=True, pids=(7,), endpoint="unix:///run/containerd/containerd.sock", endpoint_from=EndpointFrom.FLAG,
-    settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True, version="v1.34.0-gke.1662000",
+    settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True,
+    cgroup_driver="systemd", version="v1.34.0-gke.1662000",
     flags={"version": "v1.34.0-gke.1662000", "node-labels": "cloud.google.com/gke-nodepool=p"},
     evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
 )  # fmt: skip
@@ -133,7 +136,33 @@ STRAY: Final = Stray(
     pid=1234, program="/home/kubernetes/bin/kubelet",
     evidence=ProcessEvidence(pid=1234, name="kubelet", text="/home/kubernetes/bin/kubelet"),
 )  # fmt: skip
+CONFIG: Final = """version = 2
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/home/kubernetes/bin"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+"""
+FOLDER: Final = PathEvidence(path="/etc/cni/net.d", type="directory")
+CNI: Final = Cni(
+    conf_dir=Folder(path="/etc/cni/net.d", there=True, evidence=FOLDER),
+    bin_dirs=(Folder(path="/home/kubernetes/bin", there=True, evidence=FOLDER),),
+    configurations=("10-gke-ptp.conflist",),
+    programs=(
+        CniProgram(
+            name="ptp", path="/home/kubernetes/bin/ptp", executable=True,
+            evidence=PathEvidence(path="/home/kubernetes/bin/ptp", type="file", mode="0755"),
+        ),
+    ),
+    evidence=FileEvidence(path="/etc/cni/net.d/10-gke-ptp.conflist", line=0, text="ptp"),
+)  # fmt: skip
+SNAPSHOTTER: Final = Snapshotter(
+    name="overlayfs", path="/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs", wanted=PathType.DIRECTORY,
+    there=True, evidence=PathEvidence(path="/var/lib/containerd", type="directory"),
+)  # fmt: skip
 ADDED: Final = {
+    "containerd_config": runtime.parse(CONFIG),
+    "cni": CNI,
+    "snapshotter": SNAPSHOTTER,
     "software": Software(managers=()),
     "toolbox": Toolbox(
         present=True, image="gcr.io/cos-cloud/toolbox", tag="v1",

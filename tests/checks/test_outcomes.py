@@ -7,9 +7,11 @@ import pytest
 
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
+from nodediag.facts import runtime
 from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.cmdline import Argument
+from nodediag.facts.containerd_files import Broken
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.gke_versions import MapEntry
@@ -228,6 +230,23 @@ def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[
         "storage.supported": healthy(storage=in_use(whole, "iscsi")),
         "issues.known": healthy(cgroups=Known(legacy)),
         **drifted(healthy, table),
+        **of_runtime(healthy),
+    }
+
+
+def of_runtime(healthy: Make) -> dict[str, Facts]:
+    whole = healthy()
+    mirror = '[plugins.cri.registry.mirrors."a"]\n  endpoint = ["https://b"]\n'
+    line = FileEvidence(path="/etc/containerd/config.toml", line=3, text="root =")
+    broken = Broken(path=line.path, why="no TOML", evidence=line)
+    return {
+        "runtime.config": healthy(containerd_config=with_fields(whole.containerd_config, broken=(broken,))),
+        "runtime.config-deprecated": healthy(containerd_config=Known(runtime.parse(mirror))),
+        "runtime.cgroup-driver": healthy(
+            kubelet=with_fields(whole.kubelet, cgroup_driver="cgroupfs", version="v1.27.2")
+        ),
+        "runtime.cni": healthy(cni=with_fields(whole.cni, configurations=(), programs=())),
+        "runtime.snapshotter": healthy(snapshotter=with_fields(whole.snapshotter, there=False)),
     }
 
 
@@ -326,6 +345,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
     nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=(), states={}, cmdline=())
+    nothing = msgspec.structs.replace(nothing, deprecated_keys={})
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodediag.errors import ParseError, ReadError
-from nodediag.facts import runtime
+from nodediag.facts import containerd_files, runtime
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code
@@ -60,7 +60,7 @@ def test_the_keys_are_found_wherever_a_version_puts_them(text: str, folder: str,
 
 def test_each_key_keeps_its_line() -> None:
     assert runtime.parse(V2).lines["bin_dir"] == FileEvidence(
-        path=runtime.PATH, line=6, text='bin_dir = "/home/kubernetes/bin"'
+        path=containerd_files.PATH, line=6, text='bin_dir = "/home/kubernetes/bin"'
     )
 
 
@@ -82,6 +82,6 @@ def test_what_containerd_could_not_read_is_refused(text: str) -> None:
 
 def test_a_node_without_the_file_has_containerds_defaults(host: "MakeHost") -> None:
     assert runtime.collect(host({})) == ContainerdConfig(present=False)
-    assert runtime.collect(host({runtime.PATH: V1})).present
+    assert runtime.collect(host({containerd_files.PATH: V1})).present
     with pytest.raises(ReadError):
         runtime.collect(host({}, missing=Code.NOT_CAPTURED))

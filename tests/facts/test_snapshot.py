@@ -150,8 +150,8 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     found = facts(host({**NODE, "/proc/1/mountinfo": pod}, uname=UNAME))
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
-        " kubelet containerd_config pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
-        " storage software toolbox cloud_init"
+        " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
+        " containerd_config cni snapshotter storage software toolbox cloud_init"
         " packet_filter update_engine stray_processes runtime_programs apt sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)

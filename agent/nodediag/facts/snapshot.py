@@ -1,5 +1,6 @@
 """All facts of a node, a field each, read in one pass. One that fails leaves the others whole."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from nodediag.facts import (
     cgroups as cgroups_,
     cloud_init as cloud_init_,
     cmdline as cmdline_,
+    cni as cni_,
     conntrack as conntrack_,
     disks as disks_,
     file_handles as file_handles_,
@@ -43,6 +45,7 @@ from nodediag.facts import (
     root_slot as root_slot_,
     runtime as runtime_,
     runtime_programs as runtime_programs_,
+    snapshotter as snapshotter_,
     software as software_,
     storage as storage_,
     stray_processes as stray_processes_,
@@ -57,6 +60,7 @@ from nodediag.facts.boot import Boot
 from nodediag.facts.cgroups import Cgroups
 from nodediag.facts.cloud_init import CloudInit
 from nodediag.facts.cmdline import Cmdline
+from nodediag.facts.cni import Cni
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
@@ -91,6 +95,7 @@ from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.facts.runtime_programs import RuntimePrograms
+from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
 from nodediag.facts.storage import Storage
 from nodediag.facts.stray_processes import StrayProcesses
@@ -130,6 +135,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
+    cni: Fact[Cni] = NOT_COLLECTED
+    snapshotter: Fact[Snapshotter] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
     metadata: Fact[InstanceData] = NOT_COLLECTED
     instance_data: Fact[InstanceData] = NOT_COLLECTED
@@ -195,6 +202,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
     packages = attempt(packages_, host, elsewhere)
     cgroups = _cgroups(host, mounts)
     instance = attempt(instance_, host, elsewhere)
+    containerd = attempt(runtime_, host, elsewhere)
     return Facts(
         host_view=Known(view),
         os_release=os_release,
@@ -212,7 +220,9 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         storage=_storage(host, mounts, partitions, kernel),
         cgroups=cgroups,
         kubelet=attempt(kubelet_, host, elsewhere),
-        containerd_config=attempt(runtime_, host, elsewhere),
+        containerd_config=containerd,
+        cni=_configured(containerd, lambda config: cni_.derive(host, config)),
+        snapshotter=_configured(containerd, lambda config: snapshotter_.derive(host, config)),
         packages=packages,
         memory=attempt(memory_, host, elsewhere),
         pressure=attempt(pressure_, host, elsewhere),
@@ -253,6 +263,14 @@ def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
         return cgroups
     code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
     return Unknown(msgspec.structs.replace(cgroups.reason, code=code))
+
+
+def _configured(config: Fact[ContainerdConfig], work: Callable[[ContainerdConfig], T]) -> Fact[T]:
+    """Give what follows from containerd's configuration, where that is known as a whole."""
+    if isinstance(config, Unknown):
+        return config
+    found = config.value
+    return settle(lambda: work(found)) if found.incomplete is msgspec.UNSET else Unknown(found.incomplete)
 
 
 def _kubepods(host: Host, cgroups: Fact[Cgroups]) -> Fact[Kubepods]:

@@ -183,6 +183,8 @@ class Catalogue:
             issues=self._issues,
             states=laid.states,
             cmdline=laid.cmdline,
+            deprecated_keys=laid.deprecated_keys,
+            own_keys=laid.own_keys,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -233,6 +235,8 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         storage={**under.storage, **over.storage},
         states={**under.states, **over.states},
         cmdline=(*under.cmdline, *over.cmdline),
+        deprecated_keys={**under.deprecated_keys, **over.deprecated_keys},
+        own_keys=(*under.own_keys, *over.own_keys),
     )
 
 

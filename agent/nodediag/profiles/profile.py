@@ -254,6 +254,32 @@ class ArgumentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     remedy: str = ""
 
 
+class DeprecatedKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys of containerd's configuration, as `key` or `key=value` with `*`, and the versions between which they count.
+
+    `condition` is the NodeCondition under which GKE tells of them. One that `needs_version` is asked of no containerd
+    whose version is not known.
+    """
+
+    keys: tuple[str, ...]
+    condition: str
+    since: str
+    ends: str
+    needs_version: bool = False
+    severity: Severity | msgspec.UnsetType = msgspec.UNSET
+    why: str
+    source: str
+    remedy: str = ""
+
+
+class OwnKeysRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the image's own scripts write into containerd's configuration, as `key` or `key=value` with `*`."""
+
+    keys: tuple[str, ...]
+    why: str
+    source: str
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -286,6 +312,8 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     storage: dict[str, StorageRule] = {}
     states: dict[str, StateRule] = {}
     cmdline: tuple[ArgumentRule, ...] = ()
+    deprecated_keys: dict[str, DeprecatedKeyRule] = {}
+    own_keys: tuple[OwnKeysRule, ...] = ()
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,3 +350,5 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     issues: tuple[Issue, ...] = ()  # known issues of any image; each says itself which it is of
     states: dict[str, StateRule] = {}
     cmdline: tuple[ArgumentRule, ...] = ()
+    deprecated_keys: dict[str, DeprecatedKeyRule] = {}
+    own_keys: tuple[OwnKeysRule, ...] = ()
