@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from nodediag.redact import MARK, Masker, Rule, compiled, redact, redact_arguments, redact_text, rules
+from nodediag.redact import MARK, Masker, Rule, compiled, redact, redact_arguments, redact_field, redact_text, rules
 from tests.planted import BOUNDED, FORMATS, LINES, LONG_FORMATS, SECRETS, WORDS, Secret, plain
 
 RULES = rules().rule
@@ -220,6 +220,12 @@ def test_arguments_are_masked_as_they_were_given() -> None:
     assert redact_arguments(("x", "--token=a b", "")) == ("x", "--token=[redacted]", "")
     assert redact_arguments(("sh", "-c", "y --token a b")) == ("sh", "-c", "y --token [redacted] b")
     assert redact_arguments(("x", "--v=2")) == ("x", "--v=2")
+
+
+def test_a_field_is_masked_by_its_name_or_by_what_it_holds() -> None:
+    assert redact_field("db-password", 'two "words"\n') == "[redacted]"
+    assert redact_field("pool", "x --token=abc y") == "x --token=[redacted] y"
+    assert redact_field("pool", 'a "b"\n') == 'a "b"\n'
 
 
 @pytest.mark.parametrize(

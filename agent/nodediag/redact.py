@@ -86,6 +86,18 @@ def redact_text(text: str) -> str:
     return text if masked == data else masked.decode("utf-8", "surrogateescape")
 
 
+def redact_field(name: str, text: str) -> str:
+    """Mask every secret of a text, which may be one by its name."""
+    field = msgspec.json.encode({name: text})
+    masked = redact(field)
+    if masked == field:
+        return text
+    try:
+        return "".join(msgspec.json.decode(masked, type=dict[str, str]).values())
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return MARK.decode()
+
+
 def redact_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """Mask every secret of a command line: a flag and its value may be two arguments, and a value may hold anything."""
     line = "\0".join(arguments) + "\0"

@@ -162,7 +162,7 @@ def _pool(raw: Yaml) -> InstanceData:
 
 
 def _labels(text: str) -> dict[str, str]:
-    return {plain.clean(key): plain.clean(value) for key, value in parse_labels(text).items()}
+    return plain.clean_table(parse_labels(text))
 
 
 def _named_by_gke(template: str) -> tuple[str, ...]:

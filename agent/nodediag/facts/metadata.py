@@ -50,7 +50,7 @@ def collect(host: Host, instance: Fact[Instance], asking: Asking) -> InstanceDat
         image=image_path(told.get(IMAGE, "")),
         instance_id=plain.clean(told.get(ID, "")),
         zone=plain.clean(told.get(ZONE, "")).rpartition("/")[2],
-        labels={plain.clean(key): plain.clean(text) for key, text in parse_labels(told.get(LABELS, "")).items()},
+        labels=plain.clean_table(parse_labels(told.get(LABELS, ""))),
         gke_marks=("the attribute cluster-name",) if told.get(CLUSTER) else (),
         server=answer.server,
         hidden={_FIELDS[key]: reason for key, reason in answer.refused.items() if key in _FIELDS},

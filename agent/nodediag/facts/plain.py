@@ -64,7 +64,7 @@ def word_at(value: Yaml, *keys: str) -> str:
 def words_at(value: Yaml, *keys: str) -> dict[str, str]:
     """Give the table of words at a path of keys, as labels are."""
     found = at(value, *keys)
-    return {clean(str(key)): _label(found[key]) for key in found} if isinstance(found, dict) else {}
+    return clean_table({str(key): _label(found[key]) for key in found}) if isinstance(found, dict) else {}
 
 
 def _label(value: Yaml) -> str:
@@ -77,6 +77,14 @@ def clean(text: str) -> str:
 
     whole = text[: 4 * EVIDENCE_CAP].encode("utf-8", "backslashreplace").decode()
     return redact_text(whole)[:EVIDENCE_CAP]
+
+
+def clean_table(table: dict[str, str]) -> dict[str, str]:
+    """Free a table of secrets, which may be such by their names, and of what is no text."""
+    from nodediag.redact import redact_field  # noqa: PLC0415 - as above
+
+    words = ((clean(name), clean(text)) for name, text in table.items())
+    return {name: redact_field(name, text)[:EVIDENCE_CAP] for name, text in words}
 
 
 def _number(number: float) -> str:

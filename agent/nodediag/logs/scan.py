@@ -229,7 +229,7 @@ class Scan:
 
     def _unnamed(self, unit: str, entry: Entry, meaning: _Meaning) -> None:
         """Group an error without a name by its shape; when there are too many shapes, the rare ones go."""
-        key = meaning.shape or (unit, shape(entry.message.decode("utf-8", "backslashreplace")))
+        key = meaning.shape or (unit, shape(redact_text(entry.message.decode("utf-8", "backslashreplace"))))
         meaning.shape = key
         count, first = self._shapes.get(key, (0, entry))
         self._shapes[key] = (count + 1, first)
@@ -275,7 +275,7 @@ class Scan:
             kept = by_unit.setdefault(unit, [])
             if len(kept) < MOST_SHAPES:
                 sample = _sample(journal, Kept(unit, entry, entry.message))
-                kept.append(ErrorShape(unit=unit, count=count, shape=redact_text(form), sample=sample))
+                kept.append(ErrorShape(unit=unit, count=count, shape=form, sample=sample))
         return tuple(shape for kept in by_unit.values() for shape in kept)
 
 
