@@ -140,9 +140,13 @@ def test_no_secret_of_a_journal_is_in_a_report_or_its_recording(
 
 
 def test_no_secret_is_in_what_watch_says(node: Node, messages: list[str]) -> None:
-    watched = Watched(node, "--interval", "2s", "--listen", "127.0.0.1:0")
+    node.log("all is well")
+    watched = Watched(node, "--interval", "1h", "--listen", "127.0.0.1:0")
     try:
         watched.wait_for("diagnosed")
+        until = time.monotonic() + 40
+        while "nodediag_watch_journal_files 1" not in watched.get("/metrics")[1] and time.monotonic() < until:
+            time.sleep(0.1)
         node.log(*(CRITICAL.format(message) for message in messages))
         watched.wait_for("problem_began")
         _, metrics = watched.get("/metrics")
