@@ -18,7 +18,7 @@ PLACES = {
     "yaml": ["host/yaml_text.py"],
     "jeepney": ["host/dbus.py"],
     "psutil": ["host/processes.py"],
-    "re2": ["logs/matcher.py", "redact.py"],
+    "re2": ["bundle/rescan.py", "logs/matcher.py", "redact.py"],
     "structlog": ["log.py"],
     "systemd": ["journal/native.py"],
 }
