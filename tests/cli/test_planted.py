@@ -61,11 +61,8 @@ def well(tmp_path_factory: pytest.TempPathFactory) -> Path:
     headers = "".join(f"  X-{s.name.strip('.')}:\n  - {json.dumps(s.value)}\n" for s in NAMED)
     append(root / "home/kubernetes/kubelet-config.yaml", f"\nstaticPodURLHeader:\n{headers}")
     append(root / "etc/os-release", "".join(FORMATS["env"](s.name or "a_token", s.value) for s in LINES))
-    tables = (
-        FORMATS["toml"](one.name or "x", one.value).replace("plugins.registry", f"plugins.of{at}")
-        for at, one in enumerate(LINES)
-        if not one.name.startswith(".")  # which is no key
-    )
+    named = (f'"{s.name or "x"}" = {json.dumps(s.value)}\n' for s in LINES)
+    tables = (f'[plugins."io.containerd.internal.v1.opt".x{at}]\n{line}' for at, line in enumerate(named))
     append(root / "etc/containerd/config.toml", "\n" + "".join(tables))
     cmdline = (root / "proc/cmdline").read_text().strip()
     urls = [secret.value for secret in SECRETS if secret.kind == "password in a url"]
