@@ -26,6 +26,8 @@ class Toolbox:
         node.run("sh", "-ec", f"tar -C / {out} -c {_PARTS} | tar -C {_ROOT} -x")
         node.run("sh", "-ec", f"rm -f {_ROOT}/usr/lib/os-release; cat >{_ROOT}/etc/os-release", text=_RELEASE)
         node.run("cp", "-a", node.program, f"{_ROOT}/opt")
+        node.run("mkdir", "-p", f"{_ROOT}/usr/local/bin")
+        node.run("ln", "-s", "/opt/nodediag/nodediag", f"{_ROOT}/usr/local/bin/nodediag")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `toolbox COMMAND` does."""

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.guides import GUIDES
+
 ROOT = Path(__file__).parent.parent.parent
-GUIDES = ("docs/on-a-gke-node.md", "docs/in-the-toolbox.md", "docs/on-ubuntu.md")
+PAGES = tuple(f"docs/{guide}.md" for guide in GUIDES)
 VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "agent/nodediag/__init__.py").read_text())[0]
 
 
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", PAGES)
 def test_what_a_guide_names_is_there(guide: str) -> None:
     text = (ROOT / guide).read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -21,6 +23,6 @@ def test_what_a_guide_names_is_there(guide: str) -> None:
     assert set(re.findall(r"nodediag[\w-]*[:_](\d+\.\d+\.\d+)", text)) <= {VERSION}
 
 
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", PAGES)
 def test_the_readme_leads_to_every_guide(guide: str) -> None:
     assert f"]({guide})" in (ROOT / "README.md").read_text()
