@@ -8,11 +8,16 @@ from typing import Protocol
 import pytest
 
 from nodediag.facts.snapshot import Facts, collect
+from nodediag.host import certificates, kubeconfig
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
+    Certificates,
     Content,
     Failure,
+    Healthz,
+    HealthzAnswer,
+    Kubeconfig,
     List,
     Metadata,
     MetadataAnswer,
@@ -46,7 +51,9 @@ from tests.hung import HungMount
 
 pytest_plugins = ["tests.built"]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-Files = dict[str, str | bytes | Target | SystemdAnswer | Failure]  # systemd answers at its bus's socket
+HEALTHZ = "http://127.0.0.1:10248/healthz"
+# systemd answers at its bus's socket, the kubelet at its URL
+Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure]
 
 
 class TextSource:
@@ -68,7 +75,7 @@ class TextSource:
         self._uname = uname
         self._missing = missing
 
-    def answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911 - one for each question
+    def answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911, PLR0912 - one for each question
         match ask:
             case Read(path, cap_bytes):
                 return self._read(path, cap_bytes)
@@ -95,6 +102,13 @@ class TextSource:
             case Processes():
                 programs = all(process.program for process in self._processes)
                 return ProcessList(self._processes, complete=True, programs=programs)
+            case Certificates(path):
+                return certificates.answer(path, self._read(path, certificates.CAP_BYTES))
+            case Kubeconfig(path):
+                return kubeconfig.answer(path, self._read(path, kubeconfig.CAP_BYTES))
+            case Healthz():
+                answer = self._files.get(HEALTHZ)
+                return answer if isinstance(answer, HealthzAnswer) else self._lacking(ask)
             case Uname():
                 return self._uname or self._lacking(ask)
             case Metadata():
@@ -112,7 +126,7 @@ class TextSource:
             return held
         if isinstance(held, Target):
             return self._read(held.target, cap_bytes)
-        if isinstance(held, SystemdAnswer):
+        if isinstance(held, SystemdAnswer | HealthzAnswer):
             return Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is a socket"))
         data = held.encode() if isinstance(held, str) else held
         if len(data) > cap_bytes:

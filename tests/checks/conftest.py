@@ -17,6 +17,7 @@ from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
 from nodediag.facts.file_handles import FileHandles
 from nodediag.facts.gke_versions import GkeVersions, MapEntry
+from nodediag.facts.healthz import Healthz
 from nodediag.facts.host_view import HostView
 from nodediag.facts.inotify import Inotify
 from nodediag.facts.instance_data import InstanceData
@@ -24,7 +25,9 @@ from nodediag.facts.journal_use import JournalUse
 from nodediag.facts.journald import Journald
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
-from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubelet_certificates import Held, KubeletCertificates, Role
+from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
 from nodediag.facts.machine import Machine
@@ -50,7 +53,7 @@ from nodediag.facts.toolbox import Toolbox
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import Units
 from nodediag.facts.update_engine import EngineState, UpdateEngine
-from nodediag.host.ask import BUS_SOCKET, PathType, SystemdAnswer, UnitState
+from nodediag.host.ask import BUS_SOCKET, Certificate, HealthzOutcome, PathType, SystemdAnswer, UnitState
 from nodediag.host.host import Line
 from nodediag.model.evidence import (
     FileEvidence,
@@ -186,6 +189,13 @@ ADDED: Final = {
     "apt": Apt(present=False),
     "sysctls": Sysctls(snapshot=True, compared=20),
 }  # fmt: skip
+CLIENT: Final = Certificate(
+    subject="O=system:nodes,CN=system:node:gke-a", issuer="CN=ca", serial="01", key="EC P-256", authority=False,
+    not_before=datetime(2026, 11, 1, tzinfo=UTC), not_after=datetime(2027, 11, 1, tzinfo=UTC),
+)  # fmt: skip
+CERTIFICATES: Final = KubeletCertificates(
+    held=(Held(role=Role.CLIENT, path="/c.pem", rotates=True, certificates=(CLIENT,)),)
+)
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
     image_type=ImageType.COS_CONTAINERD,
@@ -317,6 +327,10 @@ def healthy(table: Table) -> Healthy:
         processes=Known(Processes(zombies=0, parents=(), blocked=0, blocked_processes=())),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
+        kubelet_certificates=Known(CERTIFICATES),
+        healthz=Known(
+            Healthz(url="http://127.0.0.1:10248/healthz", outcome=HealthzOutcome.ANSWERED, status=200, text="ok")
+        ),
         units=Known(units.from_systemd(ANSWER)),
         unit_files=Known(UNIT_FILES),
         journald=Known(Journald(settings={})),
@@ -348,19 +362,24 @@ def systemd() -> Systemd:
 @pytest.fixture
 def profile() -> Profile:
     """The profile of cos_containerd."""
-    return Catalogue(builtin(), issues=issues.builtin()).get("cos_containerd")
+    return at(Catalogue(builtin(), issues=issues.builtin()).get("cos_containerd"))
 
 
 @pytest.fixture
 def on_ubuntu() -> Profile:
     """The profile of ubuntu_containerd."""
-    return Catalogue(builtin()).get("ubuntu_containerd")
+    return at(Catalogue(builtin()).get("ubuntu_containerd"))
 
 
 @pytest.fixture
 def base() -> Profile:
     """The base profile, where no image's fits."""
-    return Catalogue(builtin(), issues=issues.builtin()).get("linux")
+    return at(Catalogue(builtin(), issues=issues.builtin()).get("linux"))
+
+
+def at(profile: Profile) -> Profile:
+    """Judge as of the day of the facts."""
+    return msgspec.structs.replace(profile, judged_at=datetime(2026, 11, 21, tzinfo=UTC))
 
 
 def line(path: str) -> FileEvidence:

@@ -9,7 +9,8 @@ from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, known
-from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import FileEvidence

@@ -9,7 +9,8 @@ from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.conntrack import Conntrack
 from nodediag.facts.fact import Fact, Known, Unknown, known
-from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.outcome import CheckResult, Outcome, Severity

@@ -9,7 +9,8 @@ from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.fact import Known, known
 from nodediag.facts.kubelet import Kubelet
-from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.pressure import Pressure
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import FileEvidence

@@ -41,6 +41,7 @@ from nodediag.model.outcome import CheckResult, Outcome, Severity
 from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import Profile
+from tests.checks.kubelet_faults import kubelet_faults
 
 MISSING_NEEDS: Final = "/the/file"
 STOPPED: Final = Kubelet(running=False, state_folder=True)
@@ -230,6 +231,7 @@ def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[
         "storage.supported": healthy(storage=in_use(whole, "iscsi")),
         "issues.known": healthy(cgroups=Known(legacy)),
         **drifted(healthy, table),
+        **kubelet_faults(healthy),
         **of_runtime(healthy),
     }
 
@@ -294,6 +296,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         units=missing, unit_files=missing, journald=missing, journal_use=missing,
         software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
         update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
+        kubelet_certificates=missing, healthz=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=healthy().os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import UTC
 
 import msgspec
 import pytest
@@ -38,12 +39,18 @@ from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
+    Certificate,
+    CertificateList,
+    Certificates,
     Content,
     Digest,
     Digested,
     Failure,
     Job,
+    Kubeconfig,
+    KubeconfigAnswer,
     List,
+    Login,
     Metadata,
     MetadataAnswer,
     Names,
@@ -131,10 +138,31 @@ PROCESSES = st.builds(Process, st.integers(1, 9), st.just(0), st.just("x"), st.l
 PATH_NAMES = st.one_of(st.sampled_from(["sda", "sda1", "dm-0", "loop0", "md0", "..", ""]), st.text(max_size=5))
 US = st.integers(0, 2**63 - 1)
 NAMES = st.sampled_from(["a.service", "b.timer", "active", "failed", "running", "", "\0"])
+TIMES = st.datetimes(timezones=st.just(UTC))
+CERTIFICATES = st.builds(
+    Certificate,
+    subject=st.text(max_size=9),
+    issuer=st.text(max_size=9),
+    serial=st.just("01"),
+    not_before=TIMES,
+    not_after=TIMES,
+    key=st.text(max_size=9),
+    authority=st.booleans(),
+)
 REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Read: st.builds(Content, BYTES),
     Digest: st.builds(Digested, st.text(max_size=32)),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
+    Certificates: st.builds(CertificateList, st.lists(CERTIFICATES, max_size=3).map(tuple), st.integers(0, 9)),
+    Kubeconfig: st.builds(
+        KubeconfigAnswer,
+        server=st.text(max_size=9),
+        login=st.sampled_from(Login),
+        authority_path=st.sampled_from(["", "/ca", "x"]),
+        authority=st.builds(CertificateList, st.lists(CERTIFICATES, max_size=1).map(tuple), st.integers(0, 2)),
+        client_path=st.sampled_from(["", "/c", "x"]),
+        client=st.builds(CertificateList, st.lists(CERTIFICATES, max_size=1).map(tuple), st.integers(0, 2)),
+    ),
     Stat: st.builds(PathStat, st.sampled_from(PathType), st.just("0755"), st.integers(0, 9), st.just("8:1")),
     Statvfs: st.builds(VfsStat, st.just("8:1"), *(st.integers(0, 2**63 - 1) for _ in range(4)), st.booleans()),
     Readlink: st.builds(Target, st.one_of(st.text(max_size=9), st.lists(PATH_NAMES).map("/".join))),

@@ -131,7 +131,7 @@ def test_the_config_that_the_flag_names_is_read_and_no_other(host: "MakeHost") -
     files = {CONFIG: YAML, DECOY: "containerRuntimeEndpoint: unix:///decoy"}
     named = kubelet.collect(host({**files}, processes=(run("kubelet", "--config", CONFIG),)))
     assert (named.endpoint, named.endpoint_from) == (SOCKET, EndpointFrom.CONFIG)
-    assert named.evidence[1] == FileEvidence(path=CONFIG, line=0, text=f"containerRuntimeEndpoint: {SOCKET}")
+    assert named.evidence[1] == FileEvidence(path=CONFIG, line=3, text=f"containerRuntimeEndpoint: {SOCKET}")
     unnamed = kubelet.collect(host({**files}, processes=(run("kubelet"),)))
     assert (unnamed.endpoint, unnamed.endpoint_from, unnamed.config_path) == ("", EndpointFrom.NOWHERE, "")
 
@@ -157,7 +157,9 @@ def test_a_flag_wins_over_the_file(host: "MakeHost") -> None:
         pytest.param({CONFIG: "[" * 5000}, (f"--config={CONFIG}",), Code.UNPARSABLE, id="deep"),
         pytest.param({CONFIG: "\tx: 1\x00"}, (f"--config={CONFIG}",), Code.UNPARSABLE, id="no text"),
         pytest.param({CONFIG: "!!python/object:os.system {}"}, (f"--config={CONFIG}",), Code.UNPARSABLE, id="code"),
-        pytest.param({CONFIG: YAML}, (f"--config={CONFIG}", "--config-dir=/d"), Code.UNSUPPORTED, id="a folder"),
+        pytest.param({CONFIG: YAML}, (f"--config={CONFIG}", "--config-dir=/d"), Code.ABSENT, id="no folder"),
+        pytest.param({}, ("--config-dir=d",), Code.UNSUPPORTED, id="a relative folder"),
+        pytest.param({"/d/a.conf": "- x"}, ("--config-dir=/d",), Code.UNPARSABLE, id="a drop-in that is a list"),
     ],
 )
 def test_a_config_that_cannot_be_read_leaves_the_endpoint_unread(

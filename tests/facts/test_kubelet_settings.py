@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 
 from nodediag.errors import ParseError
 from nodediag.facts import kubelet_settings, quantity
+from nodediag.facts.kubelet_config import Config
 from nodediag.facts.kubelet_settings import Settings
 from nodediag.host import yaml_text
 from nodediag.model.evidence import FileEvidence, ProcessEvidence
@@ -26,7 +27,8 @@ systemReserved:
 
 
 def settings(text: str, flags: dict[str, str] | None = None) -> Settings:
-    return kubelet_settings.read(flags or {}, 7, yaml_text.load(text, PATH), text, PATH)
+    config = Config(yaml_text.load(text, PATH), ((PATH, tuple(text.split("\n"))),))
+    return kubelet_settings.read(flags or {}, 7, config)
 
 
 def values(table: object) -> dict[str, str]:

@@ -11,6 +11,8 @@ from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
     Failure,
+    HealthzAnswer,
+    HealthzOutcome,
     MetadataAnswer,
     Process,
     Reply,
@@ -64,6 +66,7 @@ NODE: dict[str, str] = {
     "/sys/class/block/dm-0/dm/name": "vroot\n",
     "/sys/class/block/dm-0/slaves/sda3/uevent": "",
 }
+HEALTHZ = HealthzAnswer(outcome=HealthzOutcome.ANSWERED, status=200, text="ok")
 DISK = {"/var": VfsStat("8:1", 100, 50, 10, 5, read_only=False)}
 UNAME = UnameAnswer("Linux", "node-1", "6.6.97+", "#1", "x86_64")
 GIVEN = {
@@ -80,6 +83,7 @@ SYSTEMD = SystemdAnswer(
     socket=BUS_SOCKET, asked_us=3, uptime_us=2, version="255", state="running", initrd_us=0, userspace_us=1,
     finished_us=1, units=(), jobs=(),
 )  # fmt: skip
+ANSWERS: dict[str, SystemdAnswer | HealthzAnswer] = {BUS_SOCKET: SYSTEMD, "http://127.0.0.1:10248/healthz": HEALTHZ}
 
 
 def fact(facts: Facts, name: str) -> Fact[object]:
@@ -94,7 +98,7 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     kubelet = Process(9, 1, "kubelet", ("kubelet",), "S", "/kubelet")
-    found = facts(host({**NODE, BUS_SOCKET: SYSTEMD}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
+    found = facts(host({**NODE, **ANSWERS}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
     assert codes(found) == {}
     assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
@@ -119,6 +123,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "file_handles",
             "inotify",
             "kubepods",
+            "healthz",
             "memory",
             "load",
             "cgroups",
@@ -141,8 +146,9 @@ def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHo
         for name in NAMES
         if name not in {"host_view", "kubelet", "processes", "stray_processes", "runtime_programs"}
     ]  # the host of tests lists no processes
-    assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED)
-    assert {spot.what for spot in found.blind_spots()} == set(unknown)
+    captured = {"healthz": Code.ABSENT}
+    assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED) | captured
+    assert {spot.what for spot in found.blind_spots()} == set(unknown) - set(captured)
 
 
 def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
@@ -152,7 +158,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
         " containerd_config cni snapshotter storage software toolbox cloud_init"
-        " packet_filter update_engine stray_processes runtime_programs apt sysctls"
+        " kubelet_certificates healthz packet_filter update_engine stray_processes runtime_programs apt sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")
@@ -175,6 +181,7 @@ def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "M
         "os_release": Code.UNPARSABLE,
         "cmdline": Code.NOT_PERMITTED,
         "metadata": Code.ABSENT,
+        "healthz": Code.ABSENT,
     }
 
 

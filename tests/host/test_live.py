@@ -260,6 +260,33 @@ def test_this_machine_tells_its_names_its_processes_and_its_namespaces(asked: "A
     assert set(namespaces.sharing) == set(Namespace)
 
 
+@pytest.mark.parametrize(
+    ("listed", "sharing"),
+    [
+        pytest.param(
+            b"Num       RefCount Protocol Flags    Type St Inode Path\n", Sharing.OTHER, id="ours is not there"
+        ),
+        pytest.param(b"", Sharing.OTHER, id="empty"),
+        pytest.param(None, Sharing.UNKNOWN, id="no list"),
+    ],
+)
+def test_a_network_namespace_is_another_s_where_our_socket_is_not_listed(
+    listed: bytes | None, sharing: Sharing, tmp_path: Path
+) -> None:
+    (tmp_path / "proc/1/net").mkdir(parents=True)
+    if listed is not None:
+        (tmp_path / "proc/1/net/unix").write_bytes(listed)
+    assert LiveSource(str(tmp_path))._same_sockets() is sharing  # noqa: SLF001 - asked only where PID 1's is not told
+
+
+def test_a_network_namespace_is_ours_where_our_socket_is_listed() -> None:
+    source = LiveSource("/")
+    wanted = source.answer(Readlink("/proc/1/ns/net"))
+    if not isinstance(wanted, Target) or wanted.target != str(Path("/proc/self/ns/net").readlink()):
+        pytest.skip("PID 1 has another network namespace, or does not tell")
+    assert source._same_sockets() is Sharing.SAME  # noqa: SLF001 - as above
+
+
 def test_namespaces_cannot_be_compared_where_the_root_has_no_procfs(tmp_path: Path, in_child: "InChild") -> None:
     said = in_child(lambda: str(LiveSource(str(tmp_path))._sharing(Namespace.NET)))  # noqa: SLF001 - one kind of six
     assert said == Sharing.UNKNOWN

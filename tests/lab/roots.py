@@ -4,9 +4,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from tests.certificates import KEY, der, pem
 from tests.lab.machine import LabError, call, mount, remove, unmount_below
 
 SUITE: Final = "bookworm"  # its systemd still boots with cgroup version 1
@@ -76,6 +78,24 @@ def _make_userland(draft: Path, image: Path) -> None:
     shutil.rmtree(draft)
 
 
+def certificate(subject: str, *, since_days: int, until_days: int, authority: bool = False) -> str:
+    """Make a certificate that was and is valid for some days, seen from now."""
+    since, until = (datetime.now(UTC) + timedelta(days=days) for days in (-since_days, until_days))
+    return pem(der(subject, since, until, authority=authority))
+
+
+def _certify(root: Path) -> None:
+    """Give the kubelet its certificates, and the authority that it trusts."""
+    own = certificate("O=system:nodes,CN=system:node:gke-lab", since_days=30, until_days=335)
+    for name in ("client", "server"):
+        pair = root / f"var/lib/kubelet/pki/kubelet-{name}-current.pem"
+        pair.write_text(own + KEY)
+        pair.chmod(0o600)
+    authority = root / "etc/srv/kubernetes/pki/ca-certificates.crt"
+    authority.parent.mkdir(parents=True)
+    authority.write_text(certificate("CN=lab", since_days=1000, until_days=2000, authority=True))
+
+
 class Roots:
     """What one node stands on: `root` is mounted and complete, `state` is the mounted data disk where it has one."""
 
@@ -106,6 +126,7 @@ class Roots:
         for name in ("home/kubernetes/bin", "var/lib/kubelet/pki", "etc/cni/net.d", "var/log/journal"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         shutil.move(self.root / "usr/share/lab/kubelet", self.root / "home/kubernetes/bin/kubelet")
+        _certify(self.root)
         own = [path.name for path in (IMAGES / self.image / "usr/lib/systemd/system").glob("*")]
         call("chroot", self.root, "systemctl", "enable", *_ENABLED, *own)
         call("chroot", self.root, "systemctl", "mask", *_DISABLED)

@@ -6,7 +6,7 @@ near miss, after which the finding is gone or another. README.md has the keys.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
@@ -25,6 +25,8 @@ from nodediag.host.ask import (
     Ask,
     Content,
     Failure,
+    HealthzAnswer,
+    HealthzOutcome,
     Job,
     List,
     MetadataAnswer,
@@ -60,6 +62,7 @@ from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.redact import redact_arguments, redact_text
 from nodediag.signatures.load import merge
+from tests.certificates import der, pem
 
 HERE: Final = Path(__file__).parent
 STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
@@ -70,6 +73,7 @@ BOOT_ID_LENGTH: Final = 32
 HALF: Final = "100000000000 50000000000 6000000 3000000"
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
 _ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
+HEALTHZ: Final = "http://127.0.0.1:10248/healthz"
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
 TABLE_PATHS: Final = {"mountinfo": "/proc/1/mountinfo", "mounts": "/proc/mounts"}
 
@@ -103,6 +107,8 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     units: dict[str, str] = {}
     links: dict[str, str] = {}
     cgroups: dict[str, str] = {}
+    certificates: dict[str, list[str]] = {}
+    healthz: str = ""
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,7 +151,7 @@ class StoryError(Exception):
 class MakeHost(Protocol):
     def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
-        files: dict[str, str | bytes | Target | SystemdAnswer | Failure],
+        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure],
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
@@ -218,6 +224,9 @@ def laid(under: Node, over: Node) -> Node:
         systemd=over.systemd or under.systemd,
         units={name: row for name, row in under.units.items() if name not in over.remove} | over.units,
         links={path: target for path, target in under.links.items() if path not in over.remove} | over.links,
+        healthz=over.healthz or under.healthz,
+        certificates={path: rows for path, rows in under.certificates.items() if not is_below(path, over.remove)}
+        | over.certificates,
     )
 
 
@@ -391,9 +400,11 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     if node.seen is False:
         return open_host(NOWHERE, budget_s=1).host
     held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
-    files: dict[str, str | bytes | Target | SystemdAnswer | Failure] = {**sysfs(node.block), **held}
+    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure] = {**sysfs(node.block), **held}
     files |= {path: Target(target) for path, target in node.links.items()}
     files |= systemd_of(node, now)
+    files |= {HEALTHZ: healthz(node)} if node.kubelet else {}
+    files |= {path: "".join(map(certificate, rows)) for path, rows in node.certificates.items()}
     if node.mount and node.table != "none":
         path = TABLE_PATHS[node.table or "mountinfo"]
         rows = "".join(f"{_ROOT_OF_BIND.sub(' ', row)} 0 0\n" for row in node.mount)
@@ -420,6 +431,20 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     server = MetadataAnswer("169.254.169.254", "Metadata Server for VM", known, refused) if node.metadata else None
     uname = uname if isinstance(uname, UnameAnswer) else None
     return make(files, processes=processes, uname=uname, statvfs=told, metadata=server)
+
+
+def healthz(node: Node) -> HealthzAnswer:
+    """Make `STATUS WORDS` an answer, or one of the other outcomes; without a word the kubelet is well."""
+    status, _, text = (node.healthz or "200 ok").partition(" ")
+    if not status.isdecimal():
+        return HealthzAnswer(outcome=HealthzOutcome(status))
+    return HealthzAnswer(outcome=HealthzOutcome.ANSWERED, status=int(status), text=text)
+
+
+def certificate(row: str) -> str:
+    """Make `SUBJECT SINCE UNTIL` a certificate in PEM, at the start of both days."""
+    subject, since, until = row.split()
+    return pem(der(subject, *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (since, until))))
 
 
 def inputs_of(node: Node) -> Inputs:

@@ -6,7 +6,8 @@ import msgspec
 
 from nodediag.facts import quantity
 from nodediag.facts.fact import NotKnownError, need
-from nodediag.facts.kubelet_settings import Settings, Told
+from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence
 from nodediag.model.outcome import Requirement, Severity

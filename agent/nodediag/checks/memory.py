@@ -11,7 +11,7 @@ from nodediag.checks.threshold import asked, broken, requirement
 from nodediag.facts import quantity
 from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.kubelet import Kubelet
-from nodediag.facts.kubelet_settings import Told
+from nodediag.facts.kubelet_config import Told
 from nodediag.facts.memory import Memory
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence

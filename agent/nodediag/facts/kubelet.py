@@ -11,13 +11,14 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
-from nodediag.facts import kubelet_settings
+from nodediag.facts import kubelet_config, kubelet_settings
+from nodediag.facts.kubelet_config import Config, Told
 from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.process_list import WITH_KUBELET, listed
 from nodediag.host import yaml_text
 from nodediag.host.ask import Namespace, Process
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
-from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
+from nodediag.model.evidence import Evidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason
 
 NAMESPACE: Final = Namespace.PID
@@ -47,6 +48,7 @@ class Kubelet(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     endpoint_from: EndpointFrom = EndpointFrom.UNREAD
     cgroup_driver: str = ""
+    told: dict[str, Told] = {}  # what its files and flags set, by path of keys; unknown where config_reason is there
     settings: Settings | msgspec.UnsetType = msgspec.UNSET
     settings_reason: Reason | msgspec.UnsetType = msgspec.UNSET
     state_folder: bool = False
@@ -76,8 +78,8 @@ def collect(host: Host) -> Kubelet:
     process = found[0]
     flags = parse_flags(process.argv)
     path = flags.get("config", "")
-    config, text, reason = _config(host, path, flags.get("config-dir", ""))
-    settings, unsettled = _settings(process, flags, config, text, reason)
+    config, reason = kubelet_config.read(host, flags)
+    settings, unsettled = _settings(process, flags, config, reason)
     endpoint, where = _endpoint(flags, config, readable=reason is msgspec.UNSET)
     return Kubelet(
         running=True,
@@ -89,11 +91,12 @@ def collect(host: Host) -> Kubelet:
         config_reason=reason,
         endpoint=endpoint,
         endpoint_from=where,
-        cgroup_driver=flags.get("cgroup-driver") or yaml_text.text_at(config, "cgroupDriver"),
+        cgroup_driver=flags.get("cgroup-driver") or yaml_text.text_at(config.loaded, "cgroupDriver"),
         settings=settings,
         settings_reason=unsettled,
+        told=kubelet_config.values(config, flags, process.pid),
         state_folder=True,
-        evidence=_evidence(process, path, endpoint, where),
+        evidence=_evidence(process, config, where),
     )
 
 
@@ -181,50 +184,30 @@ def _stopped(host: Host) -> Kubelet:
         return Kubelet(running=False, state_folder=error.reason.code in _REFUSED)
 
 
-def _config(host: Host, path: str, folder: str) -> tuple[yaml_text.Yaml, str, Reason | msgspec.UnsetType]:
-    """Read the file that `--config` names; the reason is there where what counts is not what the file says."""
-    if folder:
-        detail = f"--config-dir {folder} holds files that win over --config; they are not read"
-        return None, "", Reason(code=Code.UNSUPPORTED, detail=detail)
-    if not path:
-        return None, "", msgspec.UNSET
-    if not path.startswith("/"):
-        detail = f"--config {path} is relative to a folder we cannot know"
-        return None, "", Reason(code=Code.UNSUPPORTED, detail=detail)
-    try:
-        text = host.text(path)
-        config = yaml_text.load(text, path)
-    except (ReadError, ParseError) as error:
-        return None, "", error.reason
-    if not isinstance(config, dict):
-        return None, "", ParseError(path, text, "a KubeletConfiguration").reason
-    return config, text, msgspec.UNSET
-
-
 def _settings(
-    process: Process, flags: dict[str, str], config: yaml_text.Yaml, text: str, unread: Reason | msgspec.UnsetType
+    process: Process, flags: dict[str, str], config: Config, unread: Reason | msgspec.UnsetType
 ) -> tuple[Settings | msgspec.UnsetType, Reason | msgspec.UnsetType]:
     """Give its thresholds and reservations, or why they are not known."""
     if unread is not msgspec.UNSET:
         return msgspec.UNSET, unread
     try:
-        return kubelet_settings.read(flags, process.pid, config, text, flags.get("config", "")), msgspec.UNSET
+        return kubelet_settings.read(flags, process.pid, config), msgspec.UNSET
     except ParseError as error:
         return msgspec.UNSET, error.reason
 
 
-def _endpoint(flags: dict[str, str], config: yaml_text.Yaml, *, readable: bool) -> tuple[str, EndpointFrom]:
+def _endpoint(flags: dict[str, str], config: Config, *, readable: bool) -> tuple[str, EndpointFrom]:
     flag = flags.get("container-runtime-endpoint", "")
     if flag:
         return flag, EndpointFrom.FLAG
-    named = yaml_text.text_at(config, "containerRuntimeEndpoint")
+    named = yaml_text.text_at(config.loaded, "containerRuntimeEndpoint")
     if named:
         return named, EndpointFrom.CONFIG
     return "", EndpointFrom.NOWHERE if readable else EndpointFrom.UNREAD
 
 
-def _evidence(process: Process, path: str, endpoint: str, where: EndpointFrom) -> tuple[Evidence, ...]:
+def _evidence(process: Process, config: Config, where: EndpointFrom) -> tuple[Evidence, ...]:
     command = ProcessEvidence(pid=process.pid, name=process.name, text=" ".join(process.argv)[:EVIDENCE_CAP])
     if where is not EndpointFrom.CONFIG:
         return (command,)
-    return command, FileEvidence(path=path, line=0, text=f"containerRuntimeEndpoint: {endpoint}"[:EVIDENCE_CAP])
+    return command, config.line("containerRuntimeEndpoint")

@@ -9,20 +9,13 @@ from typing import Final
 import msgspec
 
 from nodediag.facts import quantity
+from nodediag.facts.kubelet_config import Config, Told
 from nodediag.host.host import EVIDENCE_CAP
 from nodediag.host.yaml_text import Yaml
-from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence
+from nodediag.model.evidence import ProcessEvidence
 
 _OFF: Final = frozenset({"0%", "100%"})  # the kubelet takes both for "do not watch"
 _RESERVED: Final = ("kubeReserved", "systemReserved")
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What one key or flag says, as it is written, and where."""
-
-    value: str
-    by: str
-    evidence: Evidence
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class _Source(msgspec.Struct, frozen=True):
     flags: dict[str, str]
     pid: int
-    config: Yaml
-    lines: tuple[str, ...]
-    path: str
+    config: Config
 
     def table(self, key: str, flag: str, between: str) -> dict[str, Told] | None:
         """Give a table of the file, or of the flag that takes its place; None where neither is there."""
@@ -53,27 +44,19 @@ class _Source(msgspec.Struct, frozen=True):
                 name.strip(): Told(value=value.strip(), by=f"the flag --{flag}", evidence=evidence)
                 for name, _, value in pairs
             }
-        held = self.config.get(key) if isinstance(self.config, dict) else None
+        held = self.config.held.get(key)
         if not isinstance(held, dict):
             return None
-        by = f"{key} in {self.path}"
+        lines = {name: self.config.line(key, str(name)) for name in held}
         return {
-            str(name): Told(value=str(value), by=by, evidence=self._line(key, str(name)))
+            str(name): Told(value=str(value), by=f"{key} in {lines[name].path}", evidence=lines[name])
             for name, value in held.items()
         }
 
-    def _line(self, table: str, key: str) -> FileEvidence:
-        """Find the line of a key in its table, the file as a whole where it is written in another way."""
-        start = next((at for at, line in enumerate(self.lines) if line.strip(" {\"'").startswith(table)), 0)
-        for number, line in enumerate(self.lines[start:], start + 1):
-            if line.strip(" \"'").startswith(key):
-                return FileEvidence(path=self.path, line=number, text=line[:EVIDENCE_CAP])
-        return FileEvidence(path=self.path, line=0, text=f"{table}: {key}"[:EVIDENCE_CAP])
 
-
-def read(flags: dict[str, str], pid: int, config: Yaml, text: str, path: str) -> Settings:
-    """Read what flags and file say; raises ParseError for a threshold that the kubelet would not start with."""
-    source = _Source(flags, pid, config, tuple(text.split("\n")), path)
+def read(flags: dict[str, str], pid: int, config: Config) -> Settings:
+    """Read what flags and files say; raises ParseError for a threshold that the kubelet would not start with."""
+    source = _Source(flags, pid, config)
     hard = source.table("evictionHard", "eviction-hard", "<")
     soft = source.table("evictionSoft", "eviction-soft", "<") or {}
     grace = source.table("evictionSoftGracePeriod", "eviction-soft-grace-period", "=") or {}
@@ -82,7 +65,7 @@ def read(flags: dict[str, str], pid: int, config: Yaml, text: str, path: str) ->
     }
     for told in reserved.values():
         quantity.of_whole(told.value, 0)
-    held: dict[str, Yaml] = config if isinstance(config, dict) else {}
+    held = config.held
     swap = held.get("memorySwap")
     behavior = swap.get("swapBehavior") if isinstance(swap, dict) else ""
     return Settings(

@@ -15,6 +15,7 @@ from nodediag.facts import (
     conntrack as conntrack_,
     disks as disks_,
     file_handles as file_handles_,
+    healthz as healthz_,
     host_view as host_view_,
     hostname as hostname_,
     inotify as inotify_,
@@ -25,6 +26,7 @@ from nodediag.facts import (
     journald as journald_,
     kernel as kernel_,
     kubelet as kubelet_,
+    kubelet_certificates as kubelet_certificates_,
     kubepods as kubepods_,
     load as load_,
     lsb_release as lsb_release_,
@@ -66,6 +68,7 @@ from nodediag.facts.disks import Disks
 from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
 from nodediag.facts.file_handles import FileHandles
 from nodediag.facts.gke_versions import GkeVersions
+from nodediag.facts.healthz import Healthz
 from nodediag.facts.host_view import HostView
 from nodediag.facts.hostname import Hostname
 from nodediag.facts.inotify import Inotify
@@ -76,6 +79,7 @@ from nodediag.facts.journal_use import JournalUse
 from nodediag.facts.journald import Journald
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.kubelet_certificates import KubeletCertificates
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
 from nodediag.facts.lsb_release import LsbRelease
@@ -134,6 +138,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     storage: Fact[Storage] = NOT_COLLECTED
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
+    kubelet_certificates: Fact[KubeletCertificates] = NOT_COLLECTED
+    healthz: Fact[Healthz] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     cni: Fact[Cni] = NOT_COLLECTED
     snapshotter: Fact[Snapshotter] = NOT_COLLECTED
@@ -203,6 +209,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
     cgroups = _cgroups(host, mounts)
     instance = attempt(instance_, host, elsewhere)
     containerd = attempt(runtime_, host, elsewhere)
+    kubelet = attempt(kubelet_, host, elsewhere)
     return Facts(
         host_view=Known(view),
         os_release=os_release,
@@ -219,7 +226,9 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         disks=_disks(host, mounts, partitions, root_slot),
         storage=_storage(host, mounts, partitions, kernel),
         cgroups=cgroups,
-        kubelet=attempt(kubelet_, host, elsewhere),
+        kubelet=kubelet,
+        kubelet_certificates=_kubelet_certificates(host, kubelet),
+        healthz=attempt(healthz_.Collector(kubelet), host, elsewhere),
         containerd_config=containerd,
         cni=_configured(containerd, lambda config: cni_.derive(host, config)),
         snapshotter=_configured(containerd, lambda config: snapshotter_.derive(host, config)),
@@ -271,6 +280,13 @@ def _configured(config: Fact[ContainerdConfig], work: Callable[[ContainerdConfig
         return config
     found = config.value
     return settle(lambda: work(found)) if found.incomplete is msgspec.UNSET else Unknown(found.incomplete)
+
+
+def _kubelet_certificates(host: Host, kubelet: Fact[Kubelet]) -> Fact[KubeletCertificates]:
+    if isinstance(kubelet, Unknown):
+        return kubelet
+    running = kubelet.value
+    return settle(lambda: kubelet_certificates_.derive(host, running))
 
 
 def _kubepods(host: Host, cgroups: Fact[Cgroups]) -> Fact[Kubepods]:

@@ -4,6 +4,7 @@ Because a question and its answer (or its failure) are data, they can be sent to
 and told again from one.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
@@ -100,7 +101,42 @@ class Units(msgspec.Struct, frozen=True, tag=True):
     """What systemd says of the boot, its jobs and its units, at its own D-Bus sockets."""
 
 
-Ask = Read | List | Stat | Statvfs | Readlink | Processes | Uname | Namespaces | Lock | Metadata | Units | Digest
+class Certificates(msgspec.Struct, frozen=True, tag=True):
+    """The public parts of the certificates in a PEM file, whatever else it holds."""
+
+    path: str
+
+
+class Kubeconfig(msgspec.Struct, frozen=True, tag=True):
+    """The public parts of a kubeconfig: never a key, token or password."""
+
+    path: str
+
+
+class Healthz(msgspec.Struct, frozen=True, tag=True):
+    """What the kubelet answers at /healthz of this machine's loopback."""
+
+    address: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
+Ask = (
+    Read
+    | List
+    | Stat
+    | Statvfs
+    | Readlink
+    | Processes
+    | Uname
+    | Namespaces
+    | Lock
+    | Metadata
+    | Units
+    | Digest
+    | Certificates
+    | Kubeconfig
+    | Healthz
+)
 
 
 class Content(msgspec.Struct, frozen=True, tag=True):
@@ -279,6 +315,62 @@ class Digested(msgspec.Struct, frozen=True, tag=True):
     md5: str
 
 
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is public of a certificate; names as `O=system:nodes,CN=system:node:gke-a`, the serial in hexadecimal."""
+
+    subject: str
+    issuer: str
+    serial: str
+    not_before: Annotated[datetime, msgspec.Meta(tz=True)]
+    not_after: Annotated[datetime, msgspec.Meta(tz=True)]
+    key: str
+    authority: bool
+
+
+class CertificateList(msgspec.Struct, frozen=True, tag=True):
+    """Answers Certificates, in the file's order; `total` counts those beyond the bound too."""
+
+    certificates: tuple[Certificate, ...]
+    total: int
+
+
+class Login(StrEnum):
+    """How a kubeconfig logs in; a program is one that client-go runs to be given a certificate or token."""
+
+    CERTIFICATE = "certificate"
+    TOKEN = "token"  # noqa: S105 - its name, not one
+    PASSWORD = "password"  # noqa: S105 - its name, not one
+    PROGRAM = "program"
+    NONE = "none"
+
+
+class KubeconfigAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answers Kubeconfig, for its current context: each certificate by path or inline, or neither."""
+
+    server: str
+    login: Login
+    authority_path: str
+    authority: CertificateList
+    client_path: str
+    client: CertificateList
+
+
+class HealthzOutcome(StrEnum):
+    """What became of the request; `refused` where nobody listens."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    TIMED_OUT = "timed_out"
+
+
+class HealthzAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answers Healthz: HTTP's status and the body, cut."""
+
+    outcome: HealthzOutcome
+    status: Annotated[int, msgspec.Meta(ge=0, le=999)] = 0
+    text: str = ""
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
@@ -298,6 +390,9 @@ Reply = (
     | MetadataAnswer
     | SystemdAnswer
     | Digested
+    | CertificateList
+    | KubeconfigAnswer
+    | HealthzAnswer
     | Failure
 )
 
@@ -307,7 +402,7 @@ def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
     match ask:
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
             return path
-        case Statvfs(path=path) | Digest(path=path):
+        case Statvfs(path=path) | Digest(path=path) | Certificates(path=path) | Kubeconfig(path=path):
             return path
         case Processes():
             return "the process list"
@@ -317,5 +412,7 @@ def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
             return "the namespaces of PID 1"
         case Metadata():
             return "the metadata server"
+        case Healthz(address, port):
+            return f"the kubelet's healthz at port {port} of {address}"
         case Units():
             return "what systemd says of its units"

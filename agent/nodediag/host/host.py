@@ -9,10 +9,16 @@ import msgspec
 from nodediag.errors import ReadError
 from nodediag.host.ask import (
     Ask,
+    CertificateList,
+    Certificates,
     Content,
     Digest,
     Digested,
     Failure,
+    Healthz,
+    HealthzAnswer,
+    Kubeconfig,
+    KubeconfigAnswer,
     List,
     Lock,
     Locked,
@@ -162,6 +168,18 @@ class Host:
     def md5(self, path: str, *, cap_bytes: int) -> str:
         """Give the MD5 digest of a regular file, in hexadecimal."""
         return self._ask(Digest(path, cap_bytes), Digested).md5
+
+    def certificates(self, path: str) -> CertificateList:
+        """Give the public parts of the certificates in a PEM file."""
+        return self._ask(Certificates(path), CertificateList)
+
+    def kubeconfig(self, path: str) -> KubeconfigAnswer:
+        """Give the public parts of a kubeconfig."""
+        return self._ask(Kubeconfig(path), KubeconfigAnswer)
+
+    def healthz(self, address: str, port: int) -> HealthzAnswer:
+        """Ask the kubelet, at an address of this machine's loopback, whether it is well."""
+        return self._ask(Healthz(address, port), HealthzAnswer)
 
     def uname(self) -> UnameAnswer:
         """Give the kernel's names for itself; the nodename depends on the UTS namespace."""

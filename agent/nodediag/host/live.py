@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import stat
 import time
 from collections.abc import Callable
@@ -12,10 +13,13 @@ from nodediag.host.ask import (
     BUS_SOCKET,
     PRIVATE_SOCKET,
     Ask,
+    Certificates,
     Content,
     Digest,
     Digested,
     Failure,
+    Healthz,
+    Kubeconfig,
     List,
     Lock,
     Locked,
@@ -69,6 +73,7 @@ _NEEDS: Final = {
     Code.CRASHED: "a file system or device that does not fail",
 }
 _MOST: Final = (1 << 63) - 1  # what an answer may say; a file system may claim more
+_UNIX_FIELDS: Final = 7  # Num RefCount Protocol Flags Type St Inode, then a path
 _TABLE_BYTES: Final = 64 * 1024 * 1024
 # The inode numbers of the first namespaces, from the kernel's include/uapi/linux/nsfs.h and include/linux/proc_ns.h.
 _FIRST: Final = {
@@ -95,7 +100,7 @@ class LiveSource:
         except OSError as error:
             return failure(error, getattr(ask, "path", self._path))
 
-    def _answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911 - one for each question
+    def _answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911, PLR0912 - one for each question
         match ask:
             case Read(path, cap_bytes):
                 return self._read(path, cap_bytes)
@@ -124,6 +129,18 @@ class LiveSource:
                 return self._units()
             case Digest(path, cap_bytes):
                 return self._digest(path, cap_bytes)
+            case Certificates(path):
+                from nodediag.host import certificates  # noqa: PLC0415 - a node without a kubelet need not load it
+
+                return certificates.answer(path, self._read(path, certificates.CAP_BYTES))
+            case Healthz(address, port):
+                from nodediag.host import healthz  # noqa: PLC0415 - as above
+
+                return healthz.ask(address, port)
+            case Kubeconfig(path):
+                from nodediag.host import kubeconfig  # noqa: PLC0415 - as above
+
+                return kubeconfig.answer(path, self._read(path, kubeconfig.CAP_BYTES))
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -286,6 +303,8 @@ class LiveSource:
             return Sharing.SAME if theirs.target == ours else Sharing.OTHER
         if kind is Namespace.MOUNT:
             return self._same_mounts()
+        if kind is Namespace.NET:
+            return self._same_sockets()
         first = _FIRST.get(kind)
         # An unprivileged reader may not ask for PID 1's, but a node's PID 1 has the kernel's first ones.
         return Sharing.SAME if first is not None and ours == f"{kind}:[{first}]" else Sharing.UNKNOWN
@@ -296,6 +315,17 @@ class LiveSource:
         if not (isinstance(ours, Content) and isinstance(theirs, Content)):
             return Sharing.UNKNOWN
         return Sharing.SAME if ours.data == theirs.data else Sharing.OTHER
+
+    def _same_sockets(self) -> Sharing:
+        """Look for a socket of ours in the list of PID 1's network namespace, which is open to all: proc_pid_net(5)."""
+        with socket.socket(socket.AF_UNIX) as ours:
+            number = os.fstat(ours.fileno()).st_ino
+            listed = self.answer(Read("/proc/1/net/unix", _TABLE_BYTES))
+        if not isinstance(listed, Content):
+            return Sharing.UNKNOWN
+        rows = (row.split() for row in listed.data.split(b"\n")[1:])
+        found = any(len(row) >= _UNIX_FIELDS and row[_UNIX_FIELDS - 1] == b"%d" % number for row in rows)
+        return Sharing.SAME if found else Sharing.OTHER
 
     def _lock(self, path: str) -> Reply:
         opened = self._regular(path)

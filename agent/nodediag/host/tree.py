@@ -9,6 +9,7 @@ from nodediag.host.ask import (
     Ask,
     Content,
     Failure,
+    Healthz,
     List,
     Lock,
     Metadata,
@@ -54,7 +55,7 @@ class TreeSource:
                 return self._uname()
             case Namespaces():
                 return self._namespaces(ask)
-            case Lock() | Metadata() | Units():  # a socket that lies in a folder is nobody's, or ours
+            case Lock() | Metadata() | Units() | Healthz():  # a socket that lies in a folder is nobody's, or ours
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")

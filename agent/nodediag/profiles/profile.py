@@ -343,6 +343,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     journald: JournaldRule | msgspec.UnsetType = msgspec.UNSET
     waivers: tuple[WaiverRule, ...] = ()
     judged_on: dt.date = dt.date.max  # the day on which a waiver must still hold; where none is said, none does
+    judged_at: dt.datetime = dt.datetime.max.replace(tzinfo=dt.UTC)  # the moment, by which certificates are judged
     image_source: SourceRule | msgspec.UnsetType = msgspec.UNSET
     conditions: dict[str, ConditionRule] = {}
     applicable: Applicable | msgspec.UnsetType = msgspec.UNSET
