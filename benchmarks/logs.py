@@ -97,7 +97,7 @@ def fetched(root: str) -> float:
     journal = NativeJournal(journal_files.find(root))
     count, start = 0, time.perf_counter()
     for unit in UNITS:
-        reader = journal._opened(unit)  # noqa: SLF001 - the same matches on the same files
+        reader = journal._opened(unit, 0)  # noqa: SLF001 - the same matches on the same files
         following, field, clock = reader._next, reader._get, reader._get_realtime  # noqa: SLF001 - as journal/native.py
         while following():
             clock()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import nodediag
-from nodediag.journal.journal import Entry, Query, Source
+from nodediag.journal.journal import Batch, Entry, Query, Source
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.scan import Scan
 from nodediag.model.image import OsFamily
@@ -33,11 +33,11 @@ class Journal:
             entry = Entry(time_us, text.removeprefix("<3>").encode(), 3 if urgent else 6, cursor)
             self._entries.setdefault(unit.rstrip("!"), []).append(entry)
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         del query
         entries = self._entries.get(unit, [])
         for start in range(0, len(entries), self._batch):
-            yield entries[start : start + self._batch]
+            yield Batch(entries[start : start + self._batch])
 
     def units(self) -> tuple[str, ...]:
         return tuple(self._entries)

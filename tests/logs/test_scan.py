@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nodediag.journal.journal import Entry, Query, Source
+from nodediag.journal.journal import Batch, Entry, Query, Source
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.scan import Scan
 from nodediag.model.image import OsFamily
@@ -69,10 +69,10 @@ class Told:
         first = int(START.timestamp() * 1e6)
         self._entries = [Entry(first + i * step_s * 1_000_000, text, priority) for i, text in enumerate(messages)]
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         del unit, query
         for start in range(0, len(self._entries), 4):
-            yield self._entries[start : start + 4]
+            yield Batch(self._entries[start : start + 4])
 
     def units(self) -> tuple[str, ...]:
         return ("a.service",)

@@ -32,6 +32,7 @@ _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _LOOKS: Final = 4  # a file that is rotated while we look has another name in the next listing
 _ENTRY: Final = 3
 _ENTRY_ARRAY: Final = 6
+_BLOCK_BYTES: Final = 512
 _SAMPLED: Final = 8  # damage comes in pages, which hold about as many entries; each touched is a cache miss
 _ARRAY: Final = struct.Struct("<B7xQQ")  # type, size, offset of the next array; the offsets of entries follow
 _ENTRY_START: Final = struct.Struct("<B7xQQQQ")  # type, size, number, realtime, monotonic
@@ -89,6 +90,11 @@ def close(found: Found) -> None:
     """Close the files; who has opened them anew by their paths keeps them."""
     for file in found.files:
         os.close(file.fd)
+
+
+def room(files: tuple[JournalFile, ...]) -> int:
+    """Give how many bytes of disk some files take now."""
+    return sum(os.fstat(file.fd).st_blocks for file in files) * _BLOCK_BYTES
 
 
 class Folders:

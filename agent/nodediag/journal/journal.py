@@ -1,6 +1,6 @@
 """What a journal is asked and what it gives, whichever way it is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -39,6 +39,30 @@ class Entry(msgspec.Struct, frozen=True):
     cursor: str = ""
 
 
+class Batch:
+    """Some entries of a unit in their order, by their fields, since few are ever looked at one by one."""
+
+    __slots__ = ("cursors", "messages", "priorities", "times")
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.times: list[int] = []
+        self.messages: list[bytes] = []
+        self.priorities: list[int | None] = []
+        self.cursors: list[str] = []  # empty where they are not known
+        for entry in entries:
+            self.times.append(entry.time_us)
+            self.messages.append(entry.message)
+            self.priorities.append(entry.priority)
+            self.cursors.append(entry.cursor)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[Entry]:
+        fields = (self.times, self.messages, self.priorities)
+        return map(Entry, *fields, self.cursors) if self.cursors else map(Entry, *fields)
+
+
 def wall_time(time_us: int) -> datetime | None:
     """Give the time of an entry, None where no calendar has it: a journal may hold any number."""
     try:
@@ -69,7 +93,7 @@ class Journal(Protocol):
 
     name: str
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         """Give the entries of one unit in order, some at a time; a unit means what `journalctl -u` means by it."""
 
     def cut(self, unit: str) -> int:

@@ -12,7 +12,7 @@ from nodediag.errors import ReadError
 from nodediag.host.commands import Command, Run
 from nodediag.host.journal_files import Found, JournalFile
 from nodediag.journal import header
-from nodediag.journal.journal import BATCH, KERNEL, Entry, Query, Source, left_out
+from nodediag.journal.journal import BATCH, KERNEL, Batch, Entry, Query, Source, left_out
 from nodediag.journal.record import MOST_LINE_BYTES, Record, lines
 from nodediag.model.reason import BlindSpot, Code, Reason
 
@@ -59,14 +59,14 @@ class JournalctlJournal:
             files=tuple(file.fd for file in files),
         )
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         """Give the entries of a unit in the window, in the journal's order."""
         beyond = 0
         if sum(source.entries for source in self._readable.sources) > query.cap:
             beyond = max(0, sum(1 for _ in self._entries(unit, query)) - query.cap)
         self._cut[unit] = beyond
         wanted = islice(self._entries(unit, query), beyond, None)
-        while batch := list(islice(wanted, BATCH)):
+        while batch := Batch(islice(wanted, BATCH)):
             yield batch
 
     def _entries(self, unit: str, query: Query) -> Iterator[Entry]:

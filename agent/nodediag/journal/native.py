@@ -5,13 +5,13 @@ sd_journal_next(3), sd_journal_get_data(3), sd_journal_add_match(3). libsystemd 
 short while it is read kills the reader with SIGBUS, so this runs in a child process only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Final
 
 from systemd import _reader
 
-from nodediag.host.journal_files import Found, JournalFile, close
+from nodediag.host.journal_files import Found, JournalFile, close, room
 from nodediag.journal import header
 from nodediag.journal.journal import (
     BATCH,
@@ -19,6 +19,7 @@ from nodediag.journal.journal import (
     KERNEL,
     MOST_MESSAGE_BYTES,
     UNKNOWN,
+    Batch,
     Entry,
     Query,
     Source,
@@ -30,6 +31,7 @@ _THRESHOLD_BYTES: Final = MOST_MESSAGE_BYTES + len("MESSAGE=")
 _LONG_BYTES: Final = 4096
 _HEAVY_BYTES: Final = 1 << 20
 _COUNTED_AT_ONCE: Final = 4096
+_PRIORITIES: Final = {str(number).encode(): number for number in range(8)}
 
 
 class NativeJournal:
@@ -54,17 +56,25 @@ class NativeJournal:
         )
         self._paths = [file.path for file in self._readable.files]
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         """Give the entries of a unit in the window, in the journal's order."""
         since, until = query.window_us
         beyond = self._cut[unit] = self._beyond(unit, query)
-        reader = self._opened(unit, query.boot)
-        reader.seek_realtime(since)
+        reader = self._opened(unit, since, query.boot)
+        while beyond and reader._next():  # noqa: SLF001 - see above
+            beyond -= since <= reader._get_realtime() <= until  # noqa: SLF001 - see above
+        for batch in self._read(reader, unit, since, until):
+            yield batch
+            if self._is_late(unit, batch.times[-1]):
+                return
+        if self._has_lost(reader):
+            self._say_damaged(unit)
+
+    def _read(self, reader: "_reader._Reader", unit: str, since: int, until: int) -> Iterator[Batch]:
+        """Give what a reader that stands before it gives; this is where the time goes."""
         following, field, clock = reader._next, reader._get, reader._get_realtime  # noqa: SLF001 - see above
-        while beyond and following():
-            beyond -= since <= clock() <= until
-        batch: list[Entry] = []
-        room, heavy = BATCH, 0
+        batch, most, heavy = Batch(), BATCH, 0
+        times, messages, priorities = batch.times, batch.messages, batch.priorities
         while following():
             time_us = clock()
             if not since <= time_us <= until:
@@ -73,6 +83,9 @@ class NativeJournal:
                 message = field("MESSAGE")
             except KeyError:
                 message = b""
+            except OSError:  # it cannot be unpacked
+                self._say_damaged(unit)
+                message = b""
             try:
                 priority = field("PRIORITY")
             except KeyError:
@@ -80,13 +93,14 @@ class NativeJournal:
             if len(message) > _LONG_BYTES:
                 message = message[:MOST_MESSAGE_BYTES]
                 heavy += len(message)
-                room = BATCH if heavy < _HEAVY_BYTES else 0
-            batch.append(Entry(time_us, message, priority[0] - 48 if priority else None))
-            if len(batch) >= room:
+                most = BATCH if heavy < _HEAVY_BYTES else 0
+            times.append(time_us)
+            messages.append(message)
+            priorities.append(_PRIORITIES.get(priority))
+            if len(times) >= most:
                 yield batch
-                if self._is_late(unit, time_us):
-                    return
-                batch, room, heavy = [], BATCH, 0
+                batch, most, heavy = Batch(), BATCH, 0
+                times, messages, priorities = batch.times, batch.messages, batch.priorities
         if batch:
             yield batch
 
@@ -95,8 +109,7 @@ class NativeJournal:
         if sum(source.entries for source in self._readable.sources) <= query.cap:
             return 0
         since, until = query.window_us
-        reader = self._opened(unit, query.boot)
-        reader.seek_realtime(since)
+        reader = self._opened(unit, since, query.boot)
         count = 0
         while reader._next():  # noqa: SLF001 - see above
             time_us = reader._get_realtime()  # noqa: SLF001 - see above
@@ -113,18 +126,37 @@ class NativeJournal:
         self._late[unit] = BlindSpot(what=unit, reason=Reason(code=Code.TIMED_OUT, detail=detail))
         return True
 
-    def _opened(self, unit: str, boot: str = "") -> "_reader._Reader":
+    def _opened(self, unit: str, since_us: int, boot: str = "") -> "_reader._Reader":
+        """Stand before a unit's first entry since a time.
+
+        What others say of it is matched only where there is any: each match is looked up anew at every entry, and
+        where a lookup meets damage libsystemd leaves the whole file out.
+        """
+        own, *others = _matches(unit)
+        reader = self._reader()
+        if others:
+            _stand(reader, others, since_us, boot)
+            if not reader._next():  # noqa: SLF001 - see above
+                others = []
+            if self._has_lost(reader):
+                reader = self._reader()
+            else:
+                reader.flush_matches()
+        _stand(reader, [own, *others], since_us, boot)
+        return reader
+
+    def _reader(self) -> "_reader._Reader":
         reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
         reader.data_threshold = _THRESHOLD_BYTES
-        for position, matches in enumerate(_matches(unit)):
-            if position:
-                reader.add_disjunction()
-            for match in matches:
-                reader.add_match(match)
-        if boot:
-            reader.add_conjunction()
-            reader.add_match(f"_BOOT_ID={boot}")
         return reader
+
+    def _has_lost(self, reader: "_reader._Reader") -> bool:
+        """Tell whether libsystemd has left a file out, of which it says nothing but by the room that all take."""
+        return bool(reader.get_usage() < room(self._readable.files))
+
+    def _say_damaged(self, unit: str) -> None:
+        detail = f"{unit}: a journal file is damaged, and what it holds of this unit could not all be read"
+        self._late.setdefault(unit, BlindSpot(what=unit, reason=Reason(code=Code.UNPARSABLE, detail=detail)))
 
     def cut(self, unit: str) -> int:
         """Give how many entries of a unit were left out for the cap."""
@@ -159,11 +191,10 @@ class NativeJournal:
         reader.seek_tail()
         found: list[tuple[str, Entry]] = []
         while len(found) < most and reader._previous():  # noqa: SLF001 - see above
-            priority = _field(reader, "PRIORITY")
             entry = Entry(
                 reader._get_realtime(),  # noqa: SLF001 - see above
                 _field(reader, "MESSAGE")[:MOST_MESSAGE_BYTES],
-                priority[0] - 48 if priority else None,
+                _PRIORITIES.get(_field(reader, "PRIORITY")),
                 str(reader._get_cursor()),  # noqa: SLF001 - see above
             )
             found.append((_source(reader), entry))
@@ -179,8 +210,7 @@ class NativeJournal:
 
     def cursor(self, unit: str, entry: Entry) -> str:
         """Find an entry again by its time, and give its cursor; a second reader, so only for samples."""
-        reader = self._opened(unit)
-        reader.seek_realtime(entry.time_us)
+        reader = self._opened(unit, entry.time_us)
         while reader._next():  # noqa: SLF001 - see above
             if reader._get_realtime() > entry.time_us:  # noqa: SLF001 - see above
                 break
@@ -242,8 +272,7 @@ class Tail:
             count += 1
             unit = _source(reader)
             if unit in units:
-                message, priority = _field(reader, "MESSAGE"), _field(reader, "PRIORITY")
-                level = priority[0] - 48 if priority else None
+                message, level = _field(reader, "MESSAGE"), _PRIORITIES.get(_field(reader, "PRIORITY"))
                 wanted.append((unit, Entry(clock(), message[:MOST_MESSAGE_BYTES], level, place())))
         if count:
             self.cursor = str(reader._get_cursor())  # noqa: SLF001 - see above
@@ -278,6 +307,19 @@ def _refused(file: JournalFile) -> str:
     except (OSError, ValueError, SystemError) as error:
         return f"it cannot be opened: {error}"
     return ""
+
+
+def _stand(reader: "_reader._Reader", matches: Sequence[tuple[str, ...]], since_us: int, boot: str) -> None:
+    """Stand before the first entry since a time that meets one of some matches, of one boot or of any."""
+    for position, terms in enumerate(matches):
+        if position:
+            reader.add_disjunction()
+        for term in terms:
+            reader.add_match(term)
+    if boot:
+        reader.add_conjunction()
+        reader.add_match(f"_BOOT_ID={boot}")
+    reader.seek_realtime(since_us)
 
 
 def _matches(unit: str) -> tuple[tuple[str, ...], ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.journal.journal import BATCH, Entry, Query, Source, left_out, wall_time
+from nodediag.journal.journal import BATCH, Batch, Entry, Query, Source, left_out, wall_time
 from nodediag.journal.record import MOST_LINE_BYTES, Record, lines, text
 from nodediag.model.reason import BlindSpot, Code, Reason
 
@@ -168,7 +168,7 @@ class SavedJournal:
             self._dropped[unit] = self._dropped.get(unit, 0) + held.drop()
             self._bytes += held.bytes - before
 
-    def batches(self, unit: str, query: Query) -> Iterator[list[Entry]]:
+    def batches(self, unit: str, query: Query) -> Iterator[Batch]:
         """Give the entries of a unit that lie in the window; one without a time is taken to lie in it."""
         held = self._by_unit.get(unit)
         if held is None:
@@ -180,7 +180,7 @@ class SavedJournal:
             beyond = max(0, sum(1 for _ in _within(held.unpacked(query.boot), since, until)) - query.cap)
         self._cut[unit] = beyond
         wanted = islice(_within(held.unpacked(query.boot), since, until), beyond, None)
-        while batch := list(islice(wanted, BATCH)):
+        while batch := Batch(islice(wanted, BATCH)):
             yield batch
 
     def cut(self, unit: str) -> int:

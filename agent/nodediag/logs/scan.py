@@ -32,7 +32,7 @@ _MOST_SHAPES_KEPT: Final = 2000
 _LEVELS: Final = ("fatal", "error", "warning", "info", "debug", "unknown")
 _MOST_KNOWN: Final = 4096
 _MOST_KNOWN_BYTES: Final = 2048
-_WARNING: Final = 4
+_CALM: Final = frozenset({None, 5, 6, 7})  # priorities below a warning's
 _NAMED: Final = frozenset({"fatal", "error"})
 _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 
@@ -133,15 +133,15 @@ class Scan:
         stormy = False
         for batch in journal.batches(unit, query):
             entries += len(batch)
-            first = first or batch[0].time_us
-            last = batch[-1].time_us
+            first = first or batch.times[0]
+            last = batch.times[-1]
             if self._newest is None or last > self._newest[1].time_us:
-                self._newest = (unit, batch[-1])
-            urgent = stormy or any(entry.priority is not None and entry.priority <= _WARNING for entry in batch)
-            urgent = urgent or (blocks is not None and blocks.waits(batch[0].time_us))
-            joined = b"\n".join([entry.message for entry in batch])
+                self._newest = (unit, Entry(last, batch.messages[-1], None, batch.cursors[-1] if batch.cursors else ""))
+            urgent = stormy or not _CALM.issuperset(batch.priorities)
+            urgent = urgent or (blocks is not None and blocks.waits(batch.times[0]))
+            joined = b"\n".join(batch.messages)
             if urgent or joined.count(b"\n") >= len(batch) or suspicious(joined):
-                stormy = self._judge(one, batch) > len(batch) // 2
+                stormy = self._judge(one, list(batch)) > len(batch) // 2
         if blocks is not None:
             blocks.close()
         if entries:
