@@ -12,6 +12,7 @@ import pytest
 
 from nodediag.errors import UsageError
 from nodediag.host import journal_files
+from nodediag.journal.form import missing, parse
 from nodediag.journal.journal import Journal, Query, Source
 from nodediag.journal.native import NativeJournal
 from nodediag.journal.reach import boot, of_boot, short
@@ -152,6 +153,63 @@ def test_a_broken_chain_loses_all_that_hangs_on_it_and_that_is_told(write: Write
     assert "of 3000 entries 4 can be reached" in detail
 
 
+def flip(file: Path, *places: int) -> None:
+    data = bytearray(file.read_bytes())
+    for at in places:
+        data[at] ^= 0x80
+    file.write_bytes(data)
+
+
+def entry_at(file: Path, number: int) -> int:
+    """Give where an entry lies, of those that the second array of a file that is not compact leads to."""
+    data = file.read_bytes()
+    (array_at,) = struct.unpack_from("<Q", data, 176)
+    (following,) = struct.unpack_from("<Q", data, array_at + 16)
+    return int(struct.unpack_from("<Q", data, following + 24 + 8 * number)[0])
+
+
+@pytest.mark.parametrize("at", [0, 12, 22, 31, 39], ids=["kind", "size", "number", "time", "uptime"])
+@pytest.mark.parametrize("number", range(3))
+def test_a_bit_that_costs_one_entry_is_told_whichever_entry_it_is(write: Write, at: int, number: int) -> None:
+    root = write(many(3000), compact=False)
+    flip(only(root), entry_at(only(root), number) + at)
+    (detail,) = details(opened(root))
+    assert "damaged: of 3000 entries 2999 can be reached" in detail
+
+
+@pytest.mark.parametrize("at", [24, 104, 112], ids=["key", "table", "size of the table"])
+def test_values_that_lead_to_no_entry_any_more_are_told(write: Write, at: int) -> None:
+    root = write(many(3000))
+    flip(only(root), at)
+    assert "damaged: " in " ".join(details(opened(root)))
+
+
+def test_an_array_of_one_unit_s_entries_that_is_broken_is_told(write: Write) -> None:
+    root = write(many(3000), compact=False)
+    data = only(root).read_bytes()
+    value_at = data.index(b"_SYSTEMD_UNIT=a.service") - 64
+    array_at, held = struct.unpack_from("<QQ", data, value_at + 48)
+    assert held == 3000
+    (following,) = struct.unpack_from("<Q", data, array_at + 16)
+    flip(only(root), following)
+    (detail,) = details(opened(root))
+    assert "damaged: of 3000 entries of _SYSTEMD_UNIT=a.service " in detail
+
+
+def test_a_file_that_is_damaged_after_it_was_looked_at_is_told_by_what_libsystemd_left_out(write: Write) -> None:
+    root = write(many(3000), compact=False)
+    journal = opened(root)
+    assert details(journal) == []
+    data = only(root).read_bytes()
+    array_at, _ = struct.unpack_from("<QQ", data, data.index(b"_SYSTEMD_UNIT=a.service") - 64 + 48)
+    with only(root).open("r+b") as file:
+        file.seek(array_at)
+        file.write(b"\xff")
+    assert sum(len(batch) for batch in journal.batches("a.service", WINDOW)) < 3000
+    (detail,) = details(journal)
+    assert "a.service: a journal file is damaged" in detail
+
+
 def test_a_file_that_is_being_written_is_not_called_damaged_but_one_put_aside_is(write: Write) -> None:
     root = write(many(3000))
     file = only(root)
@@ -180,8 +238,11 @@ def test_any_numbers_in_a_chain_of_arrays_end(write: Write, at: int) -> None:
         struct.pack_into("<Q", data, array_at + at, value)
         only(root).write_bytes(data)
         (file,) = journal_files.find(str(root)).files
+        header = parse(file.head)
+        assert header is not None
         for compact in (False, True):
-            assert 0 <= journal_files.reachable(file, array_at, compact=compact, most=1 << 60) <= len(data)
+            asked = msgspec.structs.replace(header, is_compact=compact, array_at=array_at, entries=1 << 60)
+            assert "can be reached" in missing(bytes(data), asked, 0)
 
 
 def since(moment: datetime) -> Query:

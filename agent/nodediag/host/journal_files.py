@@ -10,9 +10,8 @@ import os
 import resource
 import stat
 import struct
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -31,9 +30,7 @@ _HEAD_BYTES: Final = 256
 _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _LOOKS: Final = 4  # a file that is rotated while we look has another name in the next listing
 _ENTRY: Final = 3
-_ENTRY_ARRAY: Final = 6
 _BLOCK_BYTES: Final = 512
-_SAMPLED: Final = 8  # damage comes in pages, which hold about as many entries; each touched is a cache miss
 _ARRAY: Final = struct.Struct("<B7xQQ")  # type, size, offset of the next array; the offsets of entries follow
 _ENTRY_START: Final = struct.Struct("<B7xQQQQ")  # type, size, number, realtime, monotonic
 
@@ -194,42 +191,13 @@ def first_entry(file: JournalFile, array_at: int, *, compact: bool) -> tuple[int
     return (number, monotonic_us) if kind == _ENTRY else None
 
 
-def reachable(file: JournalFile, array_at: int, *, compact: bool, most: int) -> int:
-    """Count the entries that the file's chain of entry arrays leads to: libsystemd tells of no others, nor of why.
-
-    Where each eighth entry is sound and all lie in the file, the others are taken to be. The file is mapped, so
-    this is for a file that nobody writes to, in a child.
-    """
-    size = os.fstat(file.fd).st_size
-    if sys.byteorder != "little" or not size:
-        return most if size else 0
+@contextmanager
+def mapped(file: JournalFile) -> Iterator[mmap.mmap | None]:
+    """Map a file that nobody writes to; None where it cannot be, which libsystemd will tell. For a child only."""
     try:
-        data = mmap.mmap(file.fd, size, prot=mmap.PROT_READ)
-    except (OSError, ValueError):  # libsystemd cannot map it either, and says so
-        return most
+        data = mmap.mmap(file.fd, 0, prot=mmap.PROT_READ)
+    except (OSError, ValueError):
+        yield None
+        return
     with data:
-        return sum(_entries(data, array_at, compact=compact, most=most))
-
-
-def _entries(data: mmap.mmap, array_at: int, *, compact: bool, most: int) -> Iterator[int]:
-    """Give, for each array of the chain, how many entries it leads to."""
-    size, item_bytes = len(data), 4 if compact else 8
-    while most > 0 and 0 < array_at <= size - _ARRAY.size:
-        kind, array_bytes, following = _ARRAY.unpack_from(data, array_at)
-        end = array_at + array_bytes
-        if kind != _ENTRY_ARRAY or array_bytes < _ARRAY.size + item_bytes or end > size:
-            return
-        items_at = array_at + _ARRAY.size
-        count = min(most, (end - items_at) // item_bytes)
-        with (
-            memoryview(data) as whole,
-            whole[items_at : items_at + count * item_bytes] as part,
-            part.cast("I" if compact else "Q") as items,
-        ):
-            sampled = [at for at in items[::_SAMPLED] if 0 < at < size and whole[at] == _ENTRY]
-            sound = len(sampled) == len(range(0, count, _SAMPLED)) and min(items) > 0 and max(items) < size
-            yield count if sound else sum([1 for at in items if 0 < at < size and whole[at] == _ENTRY])
-        most -= count
-        if following < end:  # an array is always written behind the one before it
-            return
-        array_at = following
+        yield data

@@ -1,42 +1,19 @@
-"""The header of a journal file, see "Journal File Format" of systemd: how many entries it says it holds, and of when.
-
-libsystemd gives fewer entries of a damaged file and no error, so what can be read is held against this.
-"""
+"""The headers of journal files: how many entries each says it holds, and of when, held against what can be reached."""
 
 import re
-import struct
 from typing import Final
 
 import msgspec
 
-from nodediag.host.journal_files import Found, JournalFile, first_entry, reachable
+from nodediag.host.journal_files import Found, JournalFile, first_entry, mapped
+from nodediag.journal.form import Header, missing, parse
 from nodediag.journal.journal import Source
 from nodediag.model.reason import BlindSpot, Code, Reason
 
-_SIGNATURE: Final = b"LPKSHHRH"
-_STATES: Final = ("offline", "online", "archived")
 _BEING_WRITTEN: Final = "online"
-_ARCHIVED: Final = "archived"
 LEFT_DIRTY: Final = "~"  # how the name of a file ends that journald found damaged and put aside
-_COMPACT: Final = 1 << 4
-_FORM: Final = struct.Struct("<8s4xIB7x16x16s16x16x14Q")
 _MACHINE: Final = re.compile("[0-9a-f]{32}")
 _MOST_NAMED: Final = 3
-
-
-class _Header(msgspec.Struct, frozen=True, kw_only=True):
-    flags: int
-    state: str
-    machine: str  # that wrote it; journald names the folder by it
-    entries: int
-    array_at: int
-    first_us: int
-    last_us: int
-
-    @property
-    def is_archived(self) -> bool:
-        """Whether journald has put it aside, and writes to another one now."""
-        return self.state == _ARCHIVED
 
 
 class Readable(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,24 +22,6 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[JournalFile, ...]
     sources: tuple[Source, ...]
     blind_spots: tuple[BlindSpot, ...]
-
-
-def parse(data: bytes) -> _Header | None:
-    """Parse a header; None for a file that has none."""
-    if len(data) < _FORM.size:
-        return None
-    signature, flags, state, machine, *numbers = _FORM.unpack_from(data)
-    if signature != _SIGNATURE:
-        return None
-    return _Header(
-        flags=flags,
-        state=_STATES[state] if state < len(_STATES) else "unknown",
-        machine=machine.hex(),
-        entries=numbers[8],
-        array_at=numbers[11],
-        first_us=numbers[12],
-        last_us=numbers[13],
-    )
 
 
 def look(found: Found, since_us: int) -> Readable:
@@ -78,7 +37,7 @@ def look(found: Found, since_us: int) -> Readable:
         files.append(file)
         sources.append(_source(file, header))
         if header.last_us >= since_us and (header.state != _BEING_WRITTEN or file.name.endswith(LEFT_DIRTY)):
-            spots += _damage(file, header)
+            spots += _damage(file, header, since_us)
     spots += _others(sources, found.machine)
     return Readable(files=tuple(files), sources=tuple(sources), blind_spots=tuple(spots))
 
@@ -88,8 +47,8 @@ def spot(name: str, why: str) -> BlindSpot:
     return BlindSpot(what=name, reason=Reason(code=Code.UNPARSABLE, detail=f"{name}: {why}"))
 
 
-def _source(file: JournalFile, header: _Header) -> Source:
-    first = first_entry(file, header.array_at, compact=bool(header.flags & _COMPACT)) if header.entries else None
+def _source(file: JournalFile, header: Header) -> Source:
+    first = first_entry(file, header.array_at, compact=header.is_compact) if header.entries else None
     number, uptime_us = first or (-1, -1)
     folder = file.name.rsplit("/", 2)[-2].partition(".")[0]  # a namespace stands behind the machine's id
     return Source(
@@ -104,11 +63,10 @@ def _source(file: JournalFile, header: _Header) -> Source:
     )
 
 
-def _damage(file: JournalFile, header: _Header) -> list[BlindSpot]:
-    count = reachable(file, header.array_at, compact=bool(header.flags & _COMPACT), most=header.entries)
-    if count >= header.entries:
-        return []
-    return [spot(file.name, f"damaged: of {header.entries} entries {count} can be reached")]
+def _damage(file: JournalFile, header: Header, since_us: int) -> list[BlindSpot]:
+    with mapped(file) as data:
+        lost = missing(data, header, since_us) if data is not None else ""
+    return [spot(file.name, f"damaged: {lost}")] if lost else []
 
 
 def _others(sources: list[Source], machine: str) -> list[BlindSpot]:

@@ -12,6 +12,7 @@ from nodediag.errors import ReadError
 from nodediag.host.commands import Command, Run
 from nodediag.host.journal_files import Found, JournalFile
 from nodediag.journal import header
+from nodediag.journal.form import parse
 from nodediag.journal.journal import BATCH, KERNEL, Batch, Entry, Query, Source, left_out
 from nodediag.journal.record import MOST_LINE_BYTES, Record, lines
 from nodediag.model.reason import BlindSpot, Code, Reason
@@ -31,7 +32,7 @@ class JournalctlJournal:
         self._until = monotonic() + budget_s
         self._cut: dict[str, int] = {}
         self._spots: dict[str, BlindSpot] = {}
-        self._files = tuple(file for file in found.files if header.parse(file.head) is not None)
+        self._files = tuple(file for file in found.files if parse(file.head) is not None)
         if self._refused(self._files):  # one that cannot be opened keeps it from opening the others
             for file in self._files:
                 if why := self._refused((file,)):

@@ -13,6 +13,7 @@ from systemd import _reader
 
 from nodediag.host.journal_files import Found, JournalFile, close, room
 from nodediag.journal import header
+from nodediag.journal.form import parse
 from nodediag.journal.journal import (
     BATCH,
     COREDUMP,
@@ -46,11 +47,13 @@ class NativeJournal:
         opened: list[JournalFile] = []
         closed: list[BlindSpot] = []
         for file in found.files:
-            why = _refused(file) if header.parse(file.head) is not None else ""
+            is_journal = parse(file.head) is not None
+            why = _refused(file) if is_journal else ""
+            if not why:
+                opened.append(file)
+                why = _damaged(file) if is_journal else ""
             if why:
                 closed.append(header.spot(file.name, why))
-            else:
-                opened.append(file)
         self._readable = header.look(
             Found(files=tuple(opened), refused=(*found.refused, *closed), machine=found.machine), since_us
         )
@@ -133,19 +136,19 @@ class NativeJournal:
         where a lookup meets damage libsystemd leaves the whole file out.
         """
         own, *others = _matches(unit)
-        reader = self._reader()
+        reader = self._fresh()
         if others:
             _stand(reader, others, since_us, boot)
             if not reader._next():  # noqa: SLF001 - see above
                 others = []
             if self._has_lost(reader):
-                reader = self._reader()
+                reader = self._fresh()
             else:
                 reader.flush_matches()
         _stand(reader, [own, *others], since_us, boot)
         return reader
 
-    def _reader(self) -> "_reader._Reader":
+    def _fresh(self) -> "_reader._Reader":
         reader = _reader._Reader(flags=0, files=self._paths)  # noqa: SLF001 - see above
         reader.data_threshold = _THRESHOLD_BYTES
         return reader
@@ -245,7 +248,7 @@ class Tail:
     @staticmethod
     def _is_wanted(file: JournalFile, since_us: int) -> bool:
         """Tell whether a file may hold what is new; those of users hold nothing of a unit of the system's."""
-        head = header.parse(file.head)
+        head = parse(file.head)
         if head is None or file.name.rpartition("/")[2].startswith("user-"):
             return False
         is_over = head.is_archived or file.name.endswith(header.LEFT_DIRTY)
@@ -307,6 +310,19 @@ def _refused(file: JournalFile) -> str:
     except (OSError, ValueError, SystemError) as error:
         return f"it cannot be opened: {error}"
     return ""
+
+
+def _damaged(file: JournalFile) -> str:
+    """Look whether the values in a file lead to entries: where its key or its table of hashes is damaged none does."""
+    try:
+        reader = _reader._Reader(flags=0, files=[file.path])  # noqa: SLF001 - see above
+        boots = reader.query_unique("_BOOT_ID")
+        for boot in boots:
+            reader.add_match(b"_BOOT_ID=" + boot)
+        found = reader._next() if boots else "_BOOT_ID" not in reader.enumerate_fields()  # noqa: SLF001 - see above
+    except (OSError, ValueError, SystemError):
+        return ""  # what can be read of it, is
+    return "" if found else "damaged: its entries cannot be found by what they say"
 
 
 def _stand(reader: "_reader._Reader", matches: Sequence[tuple[str, ...]], since_us: int, boot: str) -> None:
