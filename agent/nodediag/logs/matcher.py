@@ -33,11 +33,13 @@ class Matcher:
     those that say a fault is over (`cleared_by`), and the marks of a level above info. So a message without a hit is of
     no interest, and what a message means follows from its hits, its unit and its level alone.
 
-    A lean one is for who stays, and wants little memory: one set instead of two, and no marks of levels.
+    A lean one is for who stays, and wants little memory: one set instead of two, no marks of levels, and an automaton
+    that begins afresh when with what it has seen it grows beyond about half of `lean_bytes`.
     """
 
-    def __init__(self, signatures: tuple[Signature, ...], *, lean: bool = False) -> None:
-        self._set = re2.Set.SearchSet(_options())
+    def __init__(self, signatures: tuple[Signature, ...], *, lean_bytes: int = 0) -> None:
+        lean = lean_bytes > 0
+        self._set = re2.Set.SearchSet(_options(lean_bytes or _MAX_MEM))
         # all but the excuses, which healthy messages match too
         self._suspects = self._set if lean else re2.Set.SearchSet(_options())
         self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
@@ -53,8 +55,7 @@ class Matcher:
         for pattern in () if lean else _numbered(signatures):
             self._numbered.Add(_LINEWISE + pattern.encode())
         for one in (*sets, self._numbered):
-            one.Add(_SENTINEL)
-            one.Compile()
+            _compile(one)
         self._names: dict[tuple[tuple[int, ...], str, str], tuple[Signature, ...]] = {}
         self._first_excuse = len(self._owners)
         self._first_clear = self._first_excuse + len(self._excuses)
@@ -160,6 +161,14 @@ class Matcher:
         return self._compiled[pattern]
 
 
+def _compile(patterns: re2.Set) -> None:
+    patterns.Add(_SENTINEL)
+    try:
+        patterns.Compile()
+    except re2.error as error:
+        raise MatcherError("the set of signatures does not fit into the memory that RE2 is given") from error
+
+
 def _numbered(signatures: tuple[Signature, ...]) -> set[str]:
     every = {
         pattern for one in signatures for patterns in (one.patterns, one.unless, one.cleared_by) for pattern in patterns
@@ -188,9 +197,9 @@ def _text(said: bytes | str) -> str:
     return said if isinstance(said, str) else said.decode("utf-8", "backslashreplace")
 
 
-def _options() -> re2.Options:
+def _options(max_mem: int = _MAX_MEM) -> re2.Options:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = _MAX_MEM
+    options.max_mem = max_mem
     options.log_errors = False
     return options

@@ -80,8 +80,6 @@ class Follower:
             self._beat()
         if count == _MOST_AT_ONCE:
             return 0.0
-        if count:
-            self._lookout.shrink()
         return _MOMENT_S if self._lookout.is_open else PAUSE_S
 
     @property

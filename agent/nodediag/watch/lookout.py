@@ -14,13 +14,14 @@ from nodediag.host import own
 from nodediag.journal.journal import KERNEL, Entry
 from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.levels import level
-from nodediag.logs.matcher import Matcher
+from nodediag.logs.matcher import Matcher, MatcherError
 from nodediag.logs.tally import program
 from nodediag.model.image import OsFamily
 from nodediag.model.outcome import Severity
 from nodediag.signatures.signature import Signature
 
-_MOST_GROWTH_KIB: Final = 1536  # of RE2's automaton, which is built as messages come
+# RE2 takes four times a program's size or refuses it; what of that is left over is for the automaton's growth.
+_MOST_BYTES: Final = (7 << 20, 14 << 20, 28 << 20, 56 << 20)
 _MOST_PROGRAMS: Final = 64
 
 
@@ -43,12 +44,8 @@ class Lookout:
         self._times: dict[str, dict[str, deque[int]]] = {}
         self._sightings: dict[str, Sighting] = {}
         self._blocks = Blocks(self._event)
-        self._build()
-
-    def _build(self) -> None:
-        self._matcher = Matcher(self._signatures, lean=True)
+        self._matcher = _matcher(self._signatures)
         own.give_back()
-        self._most_kib = own.memory_kib() + _MOST_GROWTH_KIB
 
     def add(self, unit: str, entry: Entry) -> None:
         """Take in one entry."""
@@ -77,12 +74,6 @@ class Lookout:
         """Take the reports of many lines that have begun to be whole."""
         self._blocks.close()
 
-    def shrink(self) -> None:
-        """Build the automaton anew when it has grown by more than is allowed."""
-        if own.memory_kib() > self._most_kib:
-            del self._matcher  # not while the new one is built
-            self._build()
-
     def _event(self, event: Event) -> None:
         signature = self._matcher.first(event.signatures.values())
         self._occurred(signature, KERNEL, event.entry, event.text)
@@ -110,6 +101,17 @@ class Lookout:
         for signature in self._signatures:
             if signature.reset_by_planned_stop:
                 self._times.get(signature.id, {}).pop(whose, None)
+
+
+def _matcher(signatures: tuple[Signature, ...]) -> Matcher:
+    """Build as small a one as holds these signatures: the release's own need the least, one's own may be many."""
+    *fewer, most = _MOST_BYTES
+    for lean_bytes in fewer:
+        try:
+            return Matcher(signatures, lean_bytes=lean_bytes)
+        except MatcherError:
+            continue
+    return Matcher(signatures, lean_bytes=most)
 
 
 def severity(signature: Signature, family: OsFamily) -> Severity:
