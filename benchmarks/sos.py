@@ -3,9 +3,9 @@
 sos collects and does not judge. It needs a running systemd, of which the lab boots one: nodediag runs in that node, and
 reports on all of it. sos runs on this machine, in a mount namespace that has the node's sockets and the node's journal,
 and in the node's PID namespace: systemd refuses a client whose PID it cannot see, and then sos knows of no journald and
-collects no journal. sos prints the journal whole and once more for this boot, to keep the last 100 MiB of each; nodediag
-reads 24 hours, in which all entries lie. Both are as gentle as nodediag makes itself, so that other load meets both alike. Needs root, the
-lab's tools, and the Debian package sosreport. Ends with 1 when the bar is missed.
+collects no journal. sos prints the journal whole and once more for this boot, to keep the last 100 MiB of each; ours
+reads 24 hours, in which all entries lie. Both are as gentle as nodediag makes itself, so that other load meets both
+alike. Needs root, the lab's tools, and the Debian package sosreport. Ends with 1 when the bar is missed.
 
 Usage: python benchmarks/sos.py
 """
