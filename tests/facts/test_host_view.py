@@ -139,6 +139,37 @@ def test_pid_1_of_a_machine_is_in_no_containers_cgroup(host: "MakeHost", cgroup:
     assert derived(host, mountinfo(root("ext4")), cgroup).node is Answer.YES
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "answer"),
+    [
+        ("nodediag", "nodediag", Answer.NO),
+        ("bash", None, Answer.NO),
+        ("unshare", "bash", Answer.NO),
+        ("systemd", "kthreadd", Answer.YES),
+        ("process_api", "kthreadd", Answer.YES),
+        ("systemd", None, Answer.YES),
+        ("init", "udevd", Answer.YES),
+        (None, None, Answer.YES),
+        (None, "kthreadd", Answer.YES),
+    ],
+)
+def test_a_pid_1_that_is_no_init_and_has_no_kernel_beside_it_is_not_the_nodes(
+    host: "MakeHost", first: str | None, second: str | None, answer: Answer
+) -> None:
+    given = {host_view.INIT_PATH: first, host_view.KERNEL_PATH: second, host_view.CGROUP_PATH: "0::/user.slice"}
+    node = host({path: f"{text}\n" for path, text in given.items() if text is not None})
+    view = host_view.derive(node, mountinfo(root("ext4")), MISSING, MISSING)
+    assert view.node is answer
+    if answer is Answer.NO:
+        assert f"PID 1 is {first}, no init" in view.says
+        assert [type(evidence).__name__ for evidence in view.evidence] == ["FileEvidence"]
+
+
+def test_what_was_not_captured_of_pid_1_tells_nothing(host: "MakeHost") -> None:
+    node = host({host_view.INIT_PATH: "bash\n"}, missing=Code.NOT_CAPTURED)
+    assert host_view.derive(node, mountinfo(root("ext4")), MISSING, MISSING).node is Answer.YES
+
+
 def test_coss_kernel_below_debians_files_is_cloud_shell(host: "MakeHost") -> None:
     view = derived(host, MISSING, system="debian")
     assert view.node is Answer.NO

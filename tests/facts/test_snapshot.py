@@ -49,6 +49,7 @@ WELL: dict[str, str] = {
 NODE: dict[str, str] = {
     "/proc/1/mountinfo": MOUNTINFO,
     "/proc/1/cgroup": "0::/init.scope\n",
+    "/proc/1/comm": "systemd\n",
     "/proc/cmdline": "cros_efi quiet\n",
     "/proc/stat": "btime 1700000000\n",
     "/proc/sys/kernel/random/boot_id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301\n",

@@ -8,6 +8,7 @@ import pytest
 
 from nodediag.model.image import ImageType
 from nodediag.model.outcome import Verdict
+from nodediag.model.reason import Code
 from nodediag.model.report import Origin
 from tests.lab.node import Node
 from tests.lab.pod import DEBUG, HOST, Pod
@@ -65,6 +66,15 @@ def test_a_pod_without_the_nodes_root_judges_nothing(pod: Pod) -> None:
         one = seen(pod.run("nodediag", "report", options=options))
         assert (one.report.verdict, one.status, one.counted) == (Verdict.UNKNOWN, 3, {})
         assert one.report.node.image_type is ImageType.UNKNOWN
+
+
+def test_a_pid_namespace_on_the_node_is_not_taken_for_the_node(healthy: Node) -> None:
+    apart = ("unshare", "--pid", "--fork", "--mount", "--mount-proc")
+    one = seen(healthy.run(*apart, f"{healthy.program}/nodediag", "report", check=False))
+    assert (one.report.verdict, one.status, one.counted) == (Verdict.UNKNOWN, 3, {})
+    spot = one.report.view.blind_spots[0]
+    assert (spot.what, spot.reason.code) == ("the node", Code.OTHER_NAMESPACE)
+    assert "no init, in a PID namespace of its own" in spot.reason.detail
 
 
 def test_paths_are_the_nodes_own_from_wherever_they_were_read(toolbox: Toolbox, pod: Pod) -> None:

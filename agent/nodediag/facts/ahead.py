@@ -30,7 +30,7 @@ ASKS: Final[tuple[Ask, ...]] = (
     ASK,
     Units(),
     *_read("/proc/1/mountinfo", cap_bytes=64 * _MIB),
-    *_read("/etc/os-release", "/proc/cmdline", "/proc/1/cgroup"),
+    *_read("/etc/os-release", "/proc/cmdline", "/proc/1/cgroup", "/proc/1/comm", "/proc/2/comm"),
     *_listed("/sys/class/block"),
     *_read("/proc/sys/kernel/tainted"),
     Uname(),

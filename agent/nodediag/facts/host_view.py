@@ -2,7 +2,8 @@
 
 The mount table decides: no COS or Ubuntu node has an overlay or a mere folder as its root, and only a container has
 single files such as /etc/hosts mounted into it. The cgroup of PID 1 decides where the table does not: on a node it is
-init's.
+init's. A PID namespace alone, as `unshare --pid --mount-proc` makes it, leaves both as they are: what stands there in
+PID 1's place is told by its name, where the kernel's own first thread does not stand beside it.
 """
 
 from typing import Final
@@ -21,6 +22,8 @@ from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 
 CGROUP_PATH: Final = "/proc/1/cgroup"
+INIT_PATH: Final = "/proc/1/comm"
+KERNEL_PATH: Final = "/proc/2/comm"
 _FILES: Final = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log")
 _SECRETS: Final = ("/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount")
 _CGROUPS: Final = ("kubepods", "/docker", "libpod", "/lxc", "cri-containerd", "crio-")
@@ -28,6 +31,11 @@ _LAYERED: Final = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs", "fuse-ove
 _PLAIN: Final = frozenset({"ext2", "ext3", "ext4", "xfs"})  # others have a subvolume or data set for a root
 _DEPLOYED: Final = "/ostree/"  # where OSTree keeps a machine's root
 _ENOUGH: Final = 2
+_KERNEL: Final = "kthreadd"  # PID 2 wherever PID 1 is the machine's, and nowhere else
+_INITS: Final = frozenset({  # what systems boot with; of them also those that run in containers of whole systems
+    "systemd", "init", "busybox", "dinit", "finit", "machined", "openrc-init", "runit", "runit-init", "s6-svscan",
+    "shepherd",
+})  # fmt: skip
 NEEDS: Final = (
     "the node's own files: in a pod, its /proc and other paths mounted read-only at their places below /host (hostPath "
     "volumes); in a container, `-v /:/host:ro`; in the COS toolbox they are at /media/root"
@@ -70,6 +78,9 @@ def derive(host: Host, mounts: Fact[Mounts], os_release: Fact[OsRelease], cmdlin
         if any(mark in line.text for mark in _CGROUPS):
             says = f"this is a container's own view, not the node's: the cgroup of PID 1 is {line.text[:200]}"
             return HostView(node=Answer.NO, says=says, evidence=(line.evidence,))
+    alone = _no_init(host)
+    if alone is not None:
+        return alone
     root = mounts.value.at("/") if isinstance(mounts, Known) else None
     if root is not None:
         return HostView(node=Answer.YES, says=f"/ is {_told(root)}", evidence=(root.evidence,))
@@ -86,6 +97,20 @@ def _apart(host: Host) -> HostView | None:
         return None
     says = "this is a container's own view, not the node's: our mount namespace is not that of PID 1"
     return HostView(node=Answer.NO, says=says, evidence=(PathEvidence(path="/proc/1/ns/mnt", type="link"),))
+
+
+def _no_init(host: Host) -> HostView | None:
+    """Tell a PID namespace that some program was started in: its PID 1 is that program, and no init."""
+    try:
+        first = host.first_line(INIT_PATH)
+        second = host.absent(host.first_line, KERNEL_PATH)
+    except ReadError:
+        return None
+    if first.text in _INITS or (second is not None and second.text == _KERNEL):
+        return None
+    says = "this is a container's own view, not the node's: "
+    says += f"PID 1 is {first.text}, no init, in a PID namespace of its own"
+    return HostView(node=Answer.NO, says=says, evidence=(first.evidence,))
 
 
 def _belonging(os_release: Fact[OsRelease], cmdline: Fact[Cmdline]) -> HostView:
