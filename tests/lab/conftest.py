@@ -47,6 +47,27 @@ def machine() -> None:
 
 
 @pytest.fixture(scope="session")
+def onedir(machine: None, onedir: Path) -> Path:
+    """Give the folder, which is not built where there will be no lab."""
+    del machine
+    return onedir
+
+
+@pytest.fixture(scope="session")
+def package(machine: None, package: Path) -> Path:
+    """Give the package, which is not built where there will be no lab."""
+    del machine
+    return package
+
+
+@pytest.fixture(scope="session")
+def agent_tar(machine: None, agent_tar: Path) -> Path:
+    """Give the image, which is not built where there will be no lab."""
+    del machine
+    return agent_tar
+
+
+@pytest.fixture(scope="session")
 def lab(machine: None, onedir: Path) -> Iterator[Lab]:
     """Give what boots nodes; skips where this machine cannot."""
     del machine

@@ -1,5 +1,6 @@
-"""The lab leaves nothing behind, even when it is killed: the next run clears up after it."""
+"""The lab leaves nothing behind, even when it is killed, and says why where it cannot be."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -40,3 +41,16 @@ def test_what_a_killed_run_left_is_cleared_and_what_lives_is_not(tmp_path: Path)
     assert node.processes() == set()
     assert list(tmp_path.glob("lab-*")) == []
     assert not [path for path in Path("/sys/fs/cgroup").glob(f"*/{folder.name}-node") if path.exists()]
+
+
+@pytest.mark.usefixtures("machine")
+def test_where_there_is_only_cgroup_version_2_each_test_is_skipped_and_says_why() -> None:
+    others = ("unshare", "--mount", "sh", "-ec", 'mount -t cgroup2 none /sys/fs/cgroup; exec "$@"', "sh")
+    command = (*others, sys.executable, "-m", "pytest", "tests/lab", "-q", "-p", "no:cacheprovider")
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = told.stdout.splitlines()
+    assert told.returncode == 0, told.stdout
+    counted = re.findall(r"SKIPPED \[(\d+)\] \S+: (.*)", told.stdout)
+    assert re.search(r"\b(\d+) skipped", lines[-1])[1] == str(sum(int(count) for count, _ in counted))  # type: ignore[index]
+    assert {why.partition(":")[0] for _, why in counted} == {"the lab needs cgroup version 1 at /sys/fs/cgroup"}
+    assert len(counted) > 0
