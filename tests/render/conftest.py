@@ -59,17 +59,23 @@ HOSTILE: Final = Node(
 )
 NODES: Final = {"healthy": Node(base="cos_containerd", journal=JOURNAL), "broken": BROKEN, "hostile": HOSTILE}
 
+MakeDiagnosis = Callable[[Node], Report[Facts]]
 MakeReport = Callable[[str], Report[Facts]]
 
 
 @pytest.fixture
-def report_of(host: MakeHost, now: datetime) -> MakeReport:
-    """Diagnose one of the nodes above."""
+def diagnosed(host: MakeHost, now: datetime) -> MakeDiagnosis:
+    """Diagnose a node of a story."""
 
-    def report(name: str) -> Report[Facts]:
-        node = resolved(NODES[name])
-        return diagnose(
-            made(node, host, now), told(node.journal, now), CATALOGUE, Request(), now, inputs=inputs_of(node)
-        )
+    def report(node: Node) -> Report[Facts]:
+        node = resolved(node)
+        request = Request(logs=node.journal is not None)
+        return diagnose(made(node, host, now), told(node.journal, now), CATALOGUE, request, now, inputs=inputs_of(node))
 
     return report
+
+
+@pytest.fixture
+def report_of(diagnosed: MakeDiagnosis) -> MakeReport:
+    """Diagnose one of the nodes above, by its name."""
+    return lambda name: diagnosed(NODES[name])

@@ -15,6 +15,11 @@ from nodediag.errors import UsageError
 from nodediag.host import own
 
 FORMATS: Final = ("json", "text", "markdown", "html", "openmetrics")
+_ABOUT: Final = {
+    "markdown": "to paste into an issue",
+    "html": "one page to read or print, without script or network",
+    "openmetrics": "for node_exporter's textfile collector",
+}
 LOG_FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -95,7 +100,8 @@ def split(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def format_option(formats: tuple[str, ...]) -> Callable[[Callable[P, int]], Callable[P, int]]:
     """Give a verb `--format`."""
-    help_text = "Default: text on a terminal, json otherwise."
+    told = (f"{name}: {about}." for name, about in _ABOUT.items() if name in formats)
+    help_text = " ".join(("Default: text on a terminal, json otherwise.", *told))
     return click.option("--format", "form", type=click.Choice(formats), help=help_text)
 
 

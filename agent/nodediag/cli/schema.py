@@ -8,13 +8,13 @@ import msgspec
 from nodediag.errors import Exit
 from nodediag.host import own
 
-WHAT: Final = ("report", "profile", "signature", "issue", "watch")
+WHAT: Final = ("report", "profile", "signature", "issue", "watch", "diff")
 
 
 @click.command("schema")
 @click.argument("what", type=click.Choice(WHAT), default="report")
 def command(what: str) -> int:
-    """Print the JSON Schema of the report, of a file of profiles, signatures or issues, or of the lines of `watch`."""
+    """Print the JSON Schema of the report, of a file of profiles, signatures or issues, of `watch` or `diff`."""
     own.write_stdout(text(what))
     return Exit.OK
 
@@ -29,6 +29,10 @@ def text(what: str) -> bytes:
         from nodediag.watch.sinks import Line  # noqa: PLC0415 - as above
 
         schema = msgspec.json.schema(Line)
+    elif what == "diff":
+        from nodediag.model.differences import Difference  # noqa: PLC0415 - as above
+
+        schema = msgspec.json.schema(Difference)
     elif what == "signature":
         from nodediag.signatures.signature import SignatureFile  # noqa: PLC0415 - as above
 

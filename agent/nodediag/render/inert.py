@@ -16,7 +16,7 @@ _CODE: Final = re.compile(r"(?P<before>[(\"']*)`(?P<code>[^`]+)`(?P<after>[)\"'.
 _WORD: Final = re.compile(r"\S+")
 _AROUND: Final = re.compile(r"(?P<before>[(\"']*)(?P<core>.*?[^)\"'.,;:!?])(?P<after>[)\"'.,;:!?]*)", re.DOTALL)
 _SAFE: Final = re.compile(r"[(\"'/]*[^\W_](?:[^\W_]|[.,;:()'\"/%=+?!-])*")
-_DASHES: Final = frozenset({"-", "--"})
+_DASHES: Final = frozenset({"-", "--", "→"})
 # What is more than a word without a mark that says so: addresses, commits, GH-1, :emoji:, and what begins a list.
 _MORE: Final = re.compile(r"//|www\.|[0-9a-fA-F]{7}|[Gg][Hh]-\d|:[\w+-]+:|^\d+[.)]$")
 _BACKTICKS: Final = re.compile(r"`+")
