@@ -12,8 +12,10 @@ from nodediag.render.html.markup import Child, Html, escape, joined, tag
 
 _MOST: Final = 100
 _DEEPEST: Final = 6
-_NOT_SHOWN: Final = frozenset({"evidence", "logs"})  # the problems quote the first, the second has its own section
-_MOST_COLUMNS: Final = 8
+# Evidence is quoted by the problems that rest on it; the logs have a section of their own.
+_NOT_SHOWN: Final = frozenset({"evidence", "lines", "logs"})
+_MOST_COLUMNS: Final = 14
+_NAMES: Final = ("target", "name", "unit", "program", "path", "resource")  # a row of a table is known by one of them
 
 
 def section(report: Report[Facts]) -> Html:
@@ -33,18 +35,19 @@ def _fact(name: str, fact: "dict[str, Json]") -> Html:
     total = fact.get("total")
     lengths = total.items() if isinstance(total, dict) else ()
     cut = ", ".join(f"{place} holds {length}" for place, length in lengths)
-    return parts.folded(title, _value(fact.get("value"), 0), tag("p", f"Cut: {cut}." if cut else "", class_="more"))
+    return parts.folded(
+        title, _value(fact.get("value"), name, 0), tag("p", f"Cut: {cut}." if cut else "", class_="more")
+    )
 
 
-def _value(value: Json, depth: int) -> Child:
+def _value(value: Json, name: str, depth: int) -> Child:
     """Show a value: a table for things of one kind, a list of names and values for one thing."""
     match value:
         case dict() if depth < _DEEPEST:
-            return parts.pairs(
-                ((key, _value(inner, depth + 1)) for key, inner in value.items() if key not in _NOT_SHOWN), "value"
-            )
+            inside = ((key, _value(inner, key, depth + 1)) for key, inner in value.items() if key not in _NOT_SHOWN)
+            return parts.pairs(inside, "value")
         case list() | tuple() if depth < _DEEPEST:
-            return _list(list(value), depth)
+            return _list(list(value), name, depth)
         case dict() | list() | tuple():
             return "..."
         case bool():
@@ -55,25 +58,30 @@ def _value(value: Json, depth: int) -> Child:
             return str(value)
 
 
-def _list(values: "list[Json]", depth: int) -> Child:
+def _list(values: "list[Json]", name: str, depth: int) -> Child:
     things = [value for value in values if isinstance(value, dict)]
-    columns = list(dict.fromkeys(key for thing in things for key in thing if key not in _NOT_SHOWN))
     if not values:
         return "none"
-    if len(things) < len(values):
-        return ", ".join(str(value) for value in values) if not things else parts.listed(_all(values, depth))
-    if len(columns) <= _MOST_COLUMNS and not any(_nested(thing) for thing in things):
+    if not things:
+        return ", ".join(map(str, values))
+    columns = _columns(things)
+    if len(things) == len(values) and columns and not any(map(_nested, things)):
         rows = ([_cell(thing.get(column), depth) for column in columns] for thing in things)
-        return parts.table("", columns, rows)
-    return parts.listed(_all(values, depth))
+        return parts.table(name, columns, rows)
+    return parts.listed([_value(value, name, depth + 1) for value in values])
 
 
-def _all(values: "list[Json]", depth: int) -> "list[Child]":
-    return [_value(value, depth + 1) for value in values]
+def _columns(things: "list[dict[str, Json]]") -> list[str]:
+    """Give the columns that hold anything, that which names a row first; none where they are too many."""
+    held = dict.fromkeys(key for thing in things for key, value in thing.items() if value not in ("", [], None))
+    columns = [key for key in held if key not in _NOT_SHOWN]
+    named = next((key for key in _NAMES if key in columns), "")
+    ordered = sorted(columns, key=lambda key: key != named)
+    return ordered if len(ordered) <= _MOST_COLUMNS else []
 
 
 def _cell(value: Json, depth: int) -> Child:
-    return escape("") if value is None else _value(value, depth + 1)
+    return escape("") if value in (None, []) else _value(value, "", depth + 1)
 
 
 def _nested(thing: "dict[str, Json]") -> bool:

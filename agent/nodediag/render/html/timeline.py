@@ -20,6 +20,8 @@ _LEVEL_SIGNS: Final = {"fatal": "✖", "error": "✖", "warning": "▲", "info":
 _MOST_EMPTY: Final = 4  # times as long as what was logged: more is not drawn
 _STEPS_S: Final = (60, 300, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _TICKS: Final = 5
+_DAY_S: Final = 86_400
+_LAST_YEAR: Final = 9998  # what lies beyond it can no longer be added to
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +51,19 @@ class Scale:
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Give round times with their words."""
         span = (self.end - self.start).total_seconds()
-        step = next((step for step in _STEPS_S if span / step <= _TICKS), _STEPS_S[-1])
-        at = int(self.start.timestamp()) // step * step + step
-        for _ in range(_TICKS + 1):
-            time = datetime.fromtimestamp(at, self.start.tzinfo)
-            if time > self.end:
+        month = _STEPS_S[-1]
+        step = next((step for step in _STEPS_S if span / step <= _TICKS), month * (1 + int(span / _TICKS / month)))
+        written = "%H:%M" if step < _DAY_S else "%d %b" if step <= month else "%b %Y"
+        first = self.start.timestamp() // step * step + step
+        for number in range(_TICKS + 1):
+            seconds = first + number * step - self.start.timestamp()
+            if seconds > span:
                 return
-            yield self(time), f"{time:%H:%M}" if step < _STEPS_S[-3] else f"{time:%d %b}"
-            at += step
+            time = self.start + timedelta(seconds=seconds)
+            yield (
+                self(time),
+                f"{time:%H:%M}" if step < _DAY_S else f"{time:%d %b}" if step <= month else f"{time:%b %Y}",
+            )
 
 
 def marks(logs: LogResult, scale: Scale) -> list[Mark]:
@@ -180,4 +187,4 @@ def _time(text: str) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo is not None else None
+    return time if time.tzinfo is not None and time.year <= _LAST_YEAR else None
