@@ -60,10 +60,7 @@ class Scale:
             if seconds > span:
                 return
             time = self.start + timedelta(seconds=seconds)
-            yield (
-                self(time),
-                f"{time:%H:%M}" if step < _DAY_S else f"{time:%d %b}" if step <= month else f"{time:%b %Y}",
-            )
+            yield self(time), f"{time:{written}}"
 
 
 def marks(logs: LogResult, scale: Scale) -> list[Mark]:
