@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nodediag.model.report import Report
 
 _FORMATS: Final = ("json", "text", "markdown")
-_SCHEMA: Final = "nodediag.report/0"
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -51,13 +50,13 @@ def command(before: str, after: str, form: str | None, output: str) -> int:
 
 def _read(path: str) -> "tuple[Report[dict[str, msgspec.Raw]], dict[str, Json]]":
     """Read a report; raises UsageError that says what is wrong with it."""
-    from nodediag.model.report import Report  # noqa: PLC0415 - `--help` need not load it
+    from nodediag.model.report import SCHEMA, Report  # noqa: PLC0415 - `--help` need not load it
 
     data = _bytes(path)
     try:
         schema = msgspec.json.decode(data, type=_Head).schema
-        if schema != _SCHEMA:
-            raise UsageError(f"diff {path}: its schema is {schema[:80]!r}, wanted {_SCHEMA!r}")
+        if schema != SCHEMA:
+            raise UsageError(f"diff {path}: its schema is {schema[:80]!r}, wanted {SCHEMA!r}")
         report = msgspec.json.decode(data, type=Report[dict[str, msgspec.Raw]])
         facts: dict[str, Json] = {name: msgspec.json.decode(raw) for name, raw in report.facts.items()}
     except msgspec.MsgspecError as error:

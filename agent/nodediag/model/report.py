@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from nodediag.model.outcome import CheckResult, Verdict
 from nodediag.model.reason import BlindSpot
 
 F = TypeVar("F")
+
+SCHEMA: Final = "nodediag.report/0"
 
 
 class Origin(StrEnum):
@@ -180,7 +182,7 @@ class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """One diagnosis, whole; generic over the facts so that this room need not know them."""
 
-    schema: Literal["nodediag.report/0"] = "nodediag.report/0"
+    schema: Literal["nodediag.report/0"] = SCHEMA
     observed_at: datetime
     generated_at: datetime
     tool: Tool
