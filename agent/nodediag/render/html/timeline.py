@@ -112,7 +112,8 @@ def _frame(logs: LogResult, scale: Scale, y: int) -> Iterator[Html]:
         yield tag("g", tag("title", "before the oldest entry"), svg.box("1%", 20, width, y - 20, "before"))
     for place, words in scale.ticks():
         yield svg.line(f"{place}%", 18, f"{place}%", y, "grid")
-        yield svg.text(f"{min(96.0, max(4.0, place))}%", 12, words, "dim small", text_anchor="middle")
+        anchor = "end" if place > 100 - _NEAR else "start" if place < _NEAR else "middle"
+        yield svg.text(f"{place}%", 12, words, "dim small", text_anchor=anchor)
     for end in logs.abrupt_ends:
         time = _time(end.last)
         if time is not None:
