@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, strategies
 
 import nodediag
-from nodediag.model.evidence import FileEvidence
-from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Subject
+from nodediag.model.evidence import FileEvidence, PathEvidence
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Subject, Verdict
 from nodediag.model.reason import BlindSpot, Code, Reason
-from nodediag.render import as_html
+from nodediag.render import as_html, words
 from nodediag.render.html.markup import Html, coded, escape, style, tag
 from nodediag.render.visible import visible
 from tests.render.conftest import BREAKOUT, NODES, MakeReport
@@ -192,3 +192,21 @@ def test_a_report_in_another_format_does_not_load_the_page(tmp_path: Path) -> No
         done = subprocess.run([sys.executable, "-I", "-c", program, form], capture_output=True, check=True)
         loaded = {name.removeprefix("nodediag.render").removeprefix(".") for name in json.loads(done.stdout)}
         assert loaded - {"", "visible"} == own - {"visible"}
+
+
+def test_what_decides_and_could_not_be_seen_is_named_at_the_top(report_of: MakeReport) -> None:
+    report = report_of("healthy")
+    reason = Reason(code=Code.TIMED_OUT, detail="the journal took too long")
+    blind = CheckResult(id="logs.readable", title="t", outcome=Outcome.UNKNOWN, reason=reason, problems=())
+    open_ = msgspec.structs.replace(
+        report, verdict=Verdict.UNKNOWN, verdict_because=("logs.readable",), checks=(blind,)
+    )
+    text = Outline(as_html.render(open_).decode()).text
+    assert text.index("logs.readable: the journal took too long") < text.index("Problems")
+    assert "Nothing that was looked at is wrong; 1 check could not look." in text
+
+
+def test_evidence_says_where_it_stands_whatever_its_path_is_called() -> None:
+    evidence = FileEvidence(path="/odd: path", line=3, text="a: b")
+    assert words.placed(evidence) == ("/odd: path:3", "a: b")
+    assert words.placed(PathEvidence(path="/x", type="link")) == ("/x", "link")

@@ -19,6 +19,7 @@ from nodediag.render.inert import code, fenced, prose
 MOST: Final = 65_536  # characters of an issue or a comment on GitHub
 _LEFT_FOR_A_PERSON: Final = 2_536  # who pastes it says something too
 _MOST_IDS: Final = 20
+_MOST_PLACE: Final = 200
 
 
 class _Bounds(msgspec.Struct, frozen=True):
@@ -79,17 +80,12 @@ def _image(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     found = [(field, finding) for field, findings in report.node.evidence.items() for finding in findings]
     if not found:
         return
-    lines = [
-        f"- {field.replace('_', ' ')}: {_short(finding.says, bounds)} (in {code(_place(words.told(finding.evidence)))})"
-        for field, finding in found[: bounds.entries]
-    ]
+    lines = []
+    for field, finding in found[: bounds.entries]:
+        place = words.placed(finding.evidence)[0][:_MOST_PLACE]
+        lines.append(f"- {field.replace('_', ' ')}: {_short(finding.says, bounds)} (in {code(place)})")
     yield "**What the image is told by**"
     yield _listed(lines, len(found))
-
-
-def _place(told: str) -> str:
-    """Give where a piece of evidence stands, without its text."""
-    return told.partition(": ")[0][:200]
 
 
 def _problem(number: int, check: CheckResult, problem: Problem, bounds: _Bounds) -> Iterator[str]:

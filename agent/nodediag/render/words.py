@@ -164,6 +164,16 @@ def told(evidence: Evidence, most: int = _MOST_TEXT) -> str:  # noqa: C901, PLR0
             return f"{path} on {name}: {text[:most]}"
 
 
+def placed(evidence: Evidence) -> tuple[str, str]:
+    """Give where a piece of evidence stands, and what stands there."""
+    said = told(evidence)
+    if isinstance(evidence, PathEvidence | StatvfsEvidence):
+        place, _, text = said.partition(": ")
+        return place, text
+    text = evidence.text[:_MOST_TEXT]
+    return said.removesuffix(text).removesuffix(": "), text
+
+
 def grouped(checks: Iterable[CheckResult]) -> dict[tuple[Outcome, str], list[str]]:
     """Put together the checks that ended alike for one reason."""
     groups: dict[tuple[Outcome, str], list[str]] = {}

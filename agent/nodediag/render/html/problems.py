@@ -33,17 +33,22 @@ def section(report: Report[Facts]) -> Html:
 
 
 def summary(report: Report[Facts]) -> Html:
-    """Name the most urgent problems in a line each, with a link to all that is known of them."""
+    """Say in a line each what is most urgent, problems and what decides but was not seen, with links to the rest."""
     pairs = [(number, problem) for number, (_, problem) in enumerate(words.by_urgency(report), 1) if problem.counts]
     urgent = [pair for pair in pairs if pair[1].severity is not Severity.INFO]
-    items = (
-        tag(
-            "li", parts.severity(problem.severity), " ",
-            tag("a", problem.message[:_LINE], href=f"#problem-{number}"),
-        )
-        for number, problem in urgent[:_NAMED]
-    )  # fmt: skip
-    return joined([tag("ul", joined(items), class_="summary"), parts.more(len(urgent) - _NAMED, "all are below")])
+    unseen = [check for check in words.open_checks(report) if check.id in report.verdict_because]
+    items = [_link(parts.severity(problem.severity), problem.message, f"#problem-{n}") for n, problem in urgent]
+    items += [_link(parts.outcome(check.outcome), _unseen(check), "#checks") for check in unseen]
+    left = parts.more(len(items) - _NAMED, "all are below")
+    return joined([tag("ul", joined(items[:_NAMED]), class_="summary"), left])
+
+
+def _link(badge: Html, words: str, to: str) -> Html:
+    return tag("li", badge, " ", tag("a", words[:_LINE], href=to))
+
+
+def _unseen(check: CheckResult) -> str:
+    return f"{check.id}: {check.reason.detail}" if check.reason is not msgspec.UNSET else check.id
 
 
 def _problem(number: int, check: CheckResult, problem: Problem) -> Html:
@@ -96,7 +101,7 @@ def _evidence(problem: Problem) -> Html:
 
 def piece(evidence: Evidence) -> Html:
     """Give a piece of evidence: where it stands, and what stands there."""
-    place, _, text = words.told(evidence).partition(": ")
+    place, text = words.placed(evidence)
     if isinstance(evidence, JournalEvidence):
         place, text = f"{parts.moment(evidence.time)} {evidence.unit}".strip(), evidence.text
     return tag("li", tag("span", place, class_="place"), tag("pre", text or place))
