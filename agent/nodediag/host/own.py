@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from nodediag.errors import OutputError, UsageError
 
 _PRIVATE: Final = 0o600
+_OTHERS: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
 _LAST_STREAM: Final = 2
 _NICENESS: Final = 10
@@ -35,6 +36,39 @@ def read_text(option: str, path: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{option} {path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def secret(option: str, path: str, size: int) -> bytes:
+    """Read a key that an option names, or make it where there is none: so many bytes in hex, for its owner alone.
+
+    Raises UsageError for one that others can read, or that is none.
+    """
+    with suppress(FileExistsError):
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise UsageError(f"{option} {path}: {error.strerror}") from error
+        made = os.urandom(size)
+        with open(fd, "wb") as file:
+            os.fchmod(fd, _PRIVATE)  # whatever the umask
+            file.write(made.hex().encode() + b"\n")
+            file.flush()
+            os.fsync(fd)
+        return made
+    text = read_text(option, path)
+    if os.stat(path).st_mode & _OTHERS:
+        raise UsageError(
+            f"{option} {path}: others than its owner can read or write it; `chmod 600` it, or name a new file"
+        )
+    try:
+        kept = bytes.fromhex(text)
+    except ValueError:
+        kept = b""
+    if len(kept) != size:
+        raise UsageError(f"{option} {path}: not a key that nodediag made: wanted {size} bytes in hex; name a new file")
+    return kept
 
 
 def _unblocked(path: str, flags: int) -> int:

@@ -1,0 +1,260 @@
+"""Addresses and names made pseudonyms: equal stays equal, a subnet stays a subnet, another key gives others.
+
+Addresses keep their prefixes as Crypto-PAn does (Xu and others, ICNP 2002): of two that share their first bits the
+pseudonyms share as many. What an address is for stays: loopback, link-local, private, multicast and the like. Names are
+learned from the text: those of hosts, users, projects, clusters, namespaces and pods, wherever something says that they
+are. Machine, boot and container ids, zones and versions stay.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from enum import Enum
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
+
+# what nothing in them is changed of
+_AS_THEY_ARE: Final[tuple[_Network, ...]] = tuple(
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/96", "fe80::/10", "ff00::/8")
+)
+# what stays what it is, though who has it within is changed; 64:ff9b:: and ::ffff: hold addresses of version 4
+_KEPT: Final[tuple[_Network, ...]] = (
+    *_AS_THEY_ARE,
+    *(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")),
+    *(
+        ipaddress.ip_network(text)
+        for text in ("::/8", "fe80::/64", "64:ff9b::/96", "2001:db8::/32", "fc00::/8", "fd00::/8")
+    ),
+)
+_V4: Final = re.compile(
+    r"(?<![\w.+-])(?<!version: )(?<!version=)((?:\d{1,3}\.){3}\d{1,3})(/\d{1,2})?(?![\w+]|[.-]\w|/\d)", re.IGNORECASE
+)
+_V6: Final = re.compile(
+    r"(?<![\w:.])(?!(?:[0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}(?!\w))"  # eight pairs are the name of a disk or a port
+    r"((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{1,4}|(?<=::)))(/\d{1,3})?(?!\w|:[\w:]|\.\d)"
+)
+_MAC: Final = re.compile(r"(?<![\w:-])(?:[0-9a-fA-F]{2}([:-]))(?:[0-9a-fA-F]{2}\1){4}[0-9a-fA-F]{2}(?![\w:-])")
+_NO_ONES_MAC: Final = {"000000000000", "ffffffffffff"}
+_MADE_OF_MAC: Final = 0xFFFE  # in the middle of what stands for the interface, see RFC 4291
+_SHORTEST: Final = 3
+
+# where a text says what a name is of; a name is what the group of that kind matches
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_OBJECT: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_IS: Final = r"\\*[\"']?\s*[:=]\s*\\*[\"']?"
+_SAID: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?P<node>gke-(?:[a-z0-9]+-)+[0-9a-f]{8}-[a-z0-9]{4})\b",
+        rf"(?:hostname|nodeName|node_name|kubernetes\.io/hostname|hostname-override){_IS}(?P<host>{_NAME})",
+        rf"(?<![\w-])node=\\*[\"']?(?P<node>{_OBJECT}(?:\.{_OBJECT})*)|(?<![\w-])host=(?P<host>{_NAME})",
+        rf"\bgce://(?P<project>{_NAME})/{_NAME}/(?P<node>{_NAME})",
+        rf"\bprojects/(?P<project>{_NAME})/|\.c\.(?P<project2>{_OBJECT})\.internal\b",
+        rf"\bgcr\.io/(?P<project>{_NAME})/|-docker\.pkg\.dev/(?P<project2>{_NAME})/",
+        rf"(?i:project(?:[_-]?id)?){_IS}(?P<project>{_OBJECT})",
+        rf"(?P<user>[\w.+-]+)@(?P<project>{_OBJECT})\.iam\.gserviceaccount\.com",
+        rf"(?P<user>[A-Za-z][\w.+-]*)@(?:{_OBJECT}\.)+[a-z]{{2,}}\b",
+        rf"\bclusters/(?P<cluster>{_OBJECT})|(?i:cluster[_-]?name){_IS}(?P<cluster2>{_OBJECT})",
+        rf"\bpods?\\*[\"']?[:=]\s*\\*[\"']?\[?\\*[\"']?(?P<namespace>{_OBJECT})/(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)",
+        rf"/var/log/pods/(?P<namespace>{_OBJECT})_(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)_[0-9a-f-]{{36}}",
+        rf"/var/log/containers/(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)_(?P<namespace>{_OBJECT})_",
+        rf"(?i:pod[_.]?name|io\.kubernetes\.pod\.name){_IS}(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)",
+        rf"(?i:pod[_.]?namespace|io\.kubernetes\.pod\.namespace){_IS}(?P<namespace>{_OBJECT})",
+        r"\b(?P<pod>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5})\b",
+        rf"/home/(?P<user>{_NAME})\b|\b(?:USER|LOGNAME|SUDO_USER|ruser){_IS}(?P<user2>{_NAME})",
+        rf"(?:opened|closed) for user (?P<user>{_NAME})|Accepted \w+ for (?P<user2>{_NAME}) from",
+        rf"sudo(?:\[\d+\])?:\s+(?P<user>{_NAME}) :",
+    )
+)
+_POOL: Final = re.compile(rf"cloud\.google\.com/gke-nodepool{_IS}({_OBJECT})")
+# names that everybody has, and the words of a report: who has them is not told by them
+_COMMON: Final = frozenset({
+    "all", "any", "api", "arch", "auth", "boot", "bin", "cgroup", "cgroups", "chronos", "cluster", "code",
+    "config", "containerd", "cos", "cos-cloud", "daemon", "data", "debian", "debian-cloud", "default",
+    "default-pool", "disk", "disks", "docker", "etc", "false", "file", "files", "gce", "gke",
+    "gke-managed-system", "gke-node-images", "gke-release", "gmp-public", "gmp-system", "google",
+    "google_containers", "google-containers", "google-samples", "host", "image", "images", "info", "instance",
+    "io.containerd", "istio-system", "journal", "json", "k8s", "kernel", "kubelet", "kube", "kube-node-lease",
+    "kube-public", "kube-system", "kubernetes", "linux", "live", "local", "localhost", "log", "logs", "memory",
+    "mount", "mounts", "namespace", "nil", "nobody", "node", "node-problem-detector", "none", "null", "ok",
+    "partition", "pod", "pods", "process", "processes", "project", "recording", "ro", "root", "rw", "runtime",
+    "service", "services", "sos", "sshd", "storage", "sys", "syslog", "system", "systemd", "systemd-network",
+    "systemd-resolve", "systemd-timesync", "test", "tmp", "tree", "true", "ubuntu", "ubuntu-os-cloud",
+    "ubuntu-os-gke-cloud", "unit", "units", "unknown", "user", "usr", "var", "view", "volume", "warning",
+    "windows", "windows-cloud",
+})  # fmt: skip
+# keys of a report whose values are its own words, not the node's
+_OWN_WORDS: Final = frozenset(
+    {"arch", "check", "code", "condition", "id", "image_type", "kind", "machine_id", "boot_id", "origin", "outcome"}
+    | {"schema", "severity", "state", "verdict", "verdict_because", "version", "key", "requirement", "tool", "profile"}
+    | {"os", "platform", "kernel", "counts", "scope", "duration_ms", "observed_at", "generated_at", "cursor", "family"}
+    | {"title", "remedy", "cause", "source", "modules", "sysctls", "packages"}
+)
+
+
+def learned(texts: Iterable[str]) -> dict[str, str]:
+    """Give the names that texts speak of, and of what each is; the first that says so is believed."""
+    names: dict[str, str] = {}
+    pools: set[str] = set()
+    for text in texts:
+        for pattern in _SAID:
+            for match in pattern.finditer(text):
+                for kind, name in match.groupdict().items():
+                    if name and name.lower() not in _COMMON and (kind.startswith("project") or not name.isdecimal()):
+                        names.setdefault(name, kind.rstrip("2"))
+        pools.update(match[1] for match in _POOL.finditer(text))
+    for name, kind in list(names.items()):
+        short = name.partition(".")[0]
+        if kind in {"host", "node"} and short and short.lower() not in _COMMON:
+            names.setdefault(short, kind)
+        for pool in pools:
+            cluster = re.fullmatch(rf"gke-(.+)-{re.escape(pool[:15])}.*-[0-9a-f]{{8}}-[a-z0-9]{{4}}", short)
+            if cluster and cluster[1] not in _COMMON:
+                names.setdefault(cluster[1], "cluster")
+    return names
+
+
+class Anonymiser:
+    """Makes pseudonyms with a key: the same each time."""
+
+    def __init__(self, key: bytes, names: dict[str, str]) -> None:
+        self._key = key
+        self._names = {name.lower(): kind for name, kind in names.items()}
+        inside = sorted((name for name in self._names if len(name) >= _SHORTEST), key=lambda name: (-len(name), name))
+        joined = "|".join(map(re.escape, inside))
+        self._known = re.compile(rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9])", re.IGNORECASE) if inside else None
+        self.address = lru_cache(maxsize=65536)(self._address)
+
+    def text(self, text: str) -> str:
+        """Put pseudonyms for all addresses and names in a text."""
+        if text.lower() in self._names:
+            return self.name(text)
+        text = _MAC.sub(lambda match: self._mac(match[0]), text)
+        text = _V6.sub(self._found, text)
+        text = _V4.sub(self._found, text)
+        return self._known.sub(lambda match: self.name(match[0]), text) if self._known else text
+
+    def data(self, data: bytes) -> bytes:
+        """Put pseudonyms for all addresses and names in what a file holds."""
+        return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def name(self, name: str) -> str:
+        """Give the pseudonym of a name: of what it is, and eight digits that come from the key."""
+        kind = self._names.get(name.lower(), "name")
+        return f"{kind}-{self._digest('name', name.lower()).hex()[:8]}"
+
+    def _digest(self, kind: str, text: str) -> bytes:
+        return hmac.new(self._key, f"{kind} {text}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+
+    def _mac(self, text: str) -> str:
+        digits = re.sub("[^0-9a-fA-F]", "", text).lower()
+        if digits in _NO_ONES_MAC or int(digits[:2], 16) & 1:  # nobody's, everybody's, or a group's
+            return text
+        made = f"02{self._digest('mac', digits).hex()[:10]}"
+        shown = text[2].join(made[at : at + 2] for at in range(0, len(made), 2))
+        return shown.upper() if text.upper() == text != text.lower() else shown
+
+    def _found(self, match: re.Match[str]) -> str:
+        """Give the pseudonym of an address in a text; the host part of a subnet stays as empty as it was."""
+        try:
+            address = ipaddress.ip_address(match[1])
+        except ValueError:  # a time or a version
+            return match[0]
+        made, length = self.address(str(address)), match[2] or ""
+        with suppress(ValueError):  # what stands before the slash is an address within the subnet
+            if length and ipaddress.ip_network(match[0]).version:
+                made = str(ipaddress.ip_network(f"{made}{length}", strict=False).network_address)
+        return match[0] if made == str(address) else f"{made}{length}"
+
+    def _address(self, text: str) -> str:
+        """Turn each bit after the kept prefix over or not, as the key and the bits before it say."""
+        address = ipaddress.ip_address(text)
+        made_of_mac = isinstance(address, ipaddress.IPv6Address) and int(address) >> 24 & 0xFFFF == _MADE_OF_MAC
+        if not made_of_mac and any(
+            address in network for network in _AS_THEY_ARE if network.version == address.version
+        ):
+            return text
+        width, value = address.max_prefixlen, int(address)
+        networks = [network for network in _KEPT if network.version == address.version]
+        made = 0
+        for at in range(width):
+            bit = value >> (width - at - 1) & 1
+            prefix = value >> (width - at)
+            if not any(network.prefixlen > at and _starts(network, prefix, at) for network in networks):
+                bit ^= self._turn(address.version, prefix, at)
+            made = made << 1 | bit
+        return str(type(address)(made))
+
+    def _turn(self, version: int, prefix: int, length: int) -> int:
+        return self._digest(f"bit {version}", f"{prefix:x}/{length}")[0] & 1
+
+
+def _starts(network: _Network, prefix: int, length: int) -> bool:
+    """Tell whether a network lies within those that start with a prefix."""
+    return int(network.network_address) >> (network.max_prefixlen - length) == prefix
+
+
+def anonymised(value: T, key: bytes, known: dict[str, str]) -> T:
+    """Give a report, or any other record, with pseudonyms, also for known names; its own words and ids stay."""
+    texts = (f"{of}={name}" for name, of in known.items())
+    anonymiser = Anonymiser(key, learned((*texts, *_strings(value, ""))))
+    made = _walked(value, anonymiser)
+    return made if isinstance(made, type(value)) else value
+
+
+def _strings(value: object, name: str) -> Iterator[str]:
+    """Give all that a record says, each with the name it stands under."""
+    match value:
+        case Enum():
+            return
+        case str():
+            yield f'"{name}": "{value}"'
+        case list() | tuple():
+            for one in value:
+                yield from _strings(one, name)
+        case dict():
+            for key, one in value.items():
+                yield from _strings(one, str(key))
+        case msgspec.Struct():
+            for field in value.__struct_fields__:
+                yield from _strings(getattr(value, field), field)
+        case _:
+            return
+
+
+def _walked(value: object, anonymiser: Anonymiser) -> object:  # noqa: PLR0911 - one for each kind of value
+    match value:
+        case Enum():
+            return value
+        case str():
+            return anonymiser.text(value)
+        case list():
+            return [_walked(one, anonymiser) for one in value]
+        case tuple():
+            return tuple(_walked(one, anonymiser) for one in value)
+        case dict():
+            return {_key(key, anonymiser): _under(key, one, anonymiser) for key, one in value.items()}
+        case msgspec.Struct():
+            fields = ((field, getattr(value, field)) for field in value.__struct_fields__)
+            return msgspec.structs.replace(value, **{field: _under(field, one, anonymiser) for field, one in fields})
+        case _:
+            return value
+
+
+def _key(key: object, anonymiser: Anonymiser) -> object:
+    return anonymiser.text(key) if isinstance(key, str) and not isinstance(key, Enum) else key
+
+
+def _under(name: object, value: object, anonymiser: Anonymiser) -> object:
+    """Leave what stands under one of our own words, unless it has parts of its own."""
+    own = name in _OWN_WORDS and not isinstance(value, dict | msgspec.Struct)
+    return value if own else _walked(value, anonymiser)
