@@ -157,6 +157,16 @@ def test_names_become_what_they_are_and_a_number_everywhere() -> None:
     )
 
 
+@given(
+    st.text(max_size=60),
+    st.sampled_from(["10.1.2.3", "2600::5", "42:01:0a:80:00:07", "Zoë-7", "web-01"]),
+    st.text(max_size=60),
+)
+def test_what_stands_apart_is_found_in_any_line_of_any_text(before: str, what: str, after: str) -> None:
+    anonymiser = Anonymiser(KEY, {"web-01": "host", "zoë-7": "user"})
+    assert what not in anonymiser.text(f"{before}\n| {what} |\n{after}").split("\n|")[1]
+
+
 class Part(msgspec.Struct, frozen=True):
     outcome: Outcome
     id: str

@@ -18,6 +18,8 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from nodediag.redact import compiled
+
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 T = TypeVar("T")
 
@@ -43,6 +45,10 @@ _V6: Final = re.compile(
     r"((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{1,4}|(?<=::)))(/\d{1,3})?(?!\w|:[\w:]|\.\d)"
 )
 _MAC: Final = re.compile(r"(?<![\w:-])(?:[0-9a-fA-F]{2}([:-]))(?:[0-9a-fA-F]{2}\1){4}[0-9a-fA-F]{2}(?![\w:-])")
+# every line with an address matches it: it is one automaton with the names
+_NEAR: Final = (
+    r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:|(?:[0-9a-fA-F]{2}-){5}"
+)
 _NO_ONES_MAC: Final = {"000000000000", "ffffffffffff"}
 _MADE_OF_MAC: Final = 0xFFFE  # in the middle of what stands for the interface, see RFC 4291
 _SHORTEST: Final = 3
@@ -56,25 +62,26 @@ _SAID: Final = tuple(
     for pattern in (
         r"\b(?P<node>gke-(?:[a-z0-9]+-)+[0-9a-f]{8}-[a-z0-9]{4})\b",
         rf"(?:hostname|nodeName|node_name|kubernetes\.io/hostname|hostname-override){_IS}(?P<host>{_NAME})",
-        rf"(?<![\w-])node=\\*[\"']?(?P<node>{_OBJECT}(?:\.{_OBJECT})*)|(?<![\w-])host=(?P<host>{_NAME})",
+        rf"(?<![\w-])node=\\*[\"']?(?P<node>{_OBJECT}(?:\.{_OBJECT})*)",
         rf"\bgce://(?P<project>{_NAME})/{_NAME}/(?P<node>{_NAME})",
         rf"\bprojects/(?P<project>{_NAME})/|\.c\.(?P<project2>{_OBJECT})\.internal\b",
-        rf"\bgcr\.io/(?P<project>{_NAME})/|-docker\.pkg\.dev/(?P<project2>{_NAME})/",
+        rf"\bgcr\.io/(?:v2/)?(?P<project>{_NAME})/|-docker\.pkg\.dev/(?P<project2>{_NAME})/",
         rf"(?i:project(?:[_-]?id)?){_IS}(?P<project>{_OBJECT})",
-        rf"(?P<user>[\w.+-]+)@(?P<project>{_OBJECT})\.iam\.gserviceaccount\.com",
-        rf"(?P<user>[A-Za-z][\w.+-]*)@(?:{_OBJECT}\.)+[a-z]{{2,}}\b",
+        rf"(?<![\w.+-])(?P<user>[\w.+-]+)@(?P<project>{_OBJECT})\.iam\.gserviceaccount\.com",
+        rf"(?<![\w.+-])(?P<user>[A-Za-z][\w.+-]*)@(?:{_OBJECT}\.)+(?!service\b|slice\b|scope\b|socket\b)[a-z]{{2,}}\b",
         rf"\bclusters/(?P<cluster>{_OBJECT})|(?i:cluster[_-]?name){_IS}(?P<cluster2>{_OBJECT})",
         rf"\bpods?\\*[\"']?[:=]\s*\\*[\"']?\[?\\*[\"']?(?P<namespace>{_OBJECT})/(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)",
         rf"/var/log/pods/(?P<namespace>{_OBJECT})_(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)_[0-9a-f-]{{36}}",
         rf"/var/log/containers/(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)_(?P<namespace>{_OBJECT})_",
         rf"(?i:pod[_.]?name|io\.kubernetes\.pod\.name){_IS}(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)",
         rf"(?i:pod[_.]?namespace|io\.kubernetes\.pod\.namespace){_IS}(?P<namespace>{_OBJECT})",
-        r"\b(?P<pod>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5})\b",
+        r"(?<![a-z0-9-])(?P<pod>[a-z0-9][a-z0-9-]*-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5})\b",
         rf"/home/(?P<user>{_NAME})\b|\b(?:USER|LOGNAME|SUDO_USER|ruser){_IS}(?P<user2>{_NAME})",
         rf"(?:opened|closed) for user (?P<user>{_NAME})|Accepted \w+ for (?P<user2>{_NAME}) from",
         rf"sudo(?:\[\d+\])?:\s+(?P<user>{_NAME}) :",
     )
 )
+_NO_NAME: Final = re.compile(r"[0-9]{1,6}|v[0-9]+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}")  # numbers, versions, ids
 _POOL: Final = re.compile(rf"cloud\.google\.com/gke-nodepool{_IS}({_OBJECT})")
 # names that everybody has, and the words of a report: who has them is not told by them
 _COMMON: Final = frozenset({
@@ -101,15 +108,15 @@ _OWN_WORDS: Final = frozenset(
 )
 
 
-def learned(texts: Iterable[str]) -> dict[str, str]:
-    """Give the names that texts speak of, and of what each is; the first that says so is believed."""
-    names: dict[str, str] = {}
+def learned(texts: Iterable[str], known: dict[str, str] | None = None) -> dict[str, str]:
+    """Give known names, and those that texts speak of, and of what each is; the first that says so is believed."""
+    names = {name: of for name, of in (known or {}).items() if name and name.lower() not in _COMMON}
     pools: set[str] = set()
     for text in texts:
         for pattern in _SAID:
             for match in pattern.finditer(text):
                 for kind, name in match.groupdict().items():
-                    if name and name.lower() not in _COMMON and (kind.startswith("project") or not name.isdecimal()):
+                    if name and name.lower() not in _COMMON and not _NO_NAME.fullmatch(name):
                         names.setdefault(name, kind.rstrip("2"))
         pools.update(match[1] for match in _POOL.finditer(text))
     for name, kind in list(names.items()):
@@ -132,20 +139,35 @@ class Anonymiser:
         inside = sorted((name for name in self._names if len(name) >= _SHORTEST), key=lambda name: (-len(name), name))
         joined = "|".join(map(re.escape, inside))
         self._known = re.compile(rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9])", re.IGNORECASE) if inside else None
+        self._near = compiled("|".join((_NEAR, *(f"(?i:{_in_bytes(name)})" for name in inside))))
         self.address = lru_cache(maxsize=65536)(self._address)
 
     def text(self, text: str) -> str:
-        """Put pseudonyms for all addresses and names in a text."""
+        """Put pseudonyms for all addresses and names in a text, which may be a name as a whole."""
         if text.lower() in self._names:
             return self.name(text)
+        data = text.encode("utf-8", "surrogatepass")
+        made = self.data(data)
+        return text if made == data else made.decode("utf-8", "surrogatepass")
+
+    def data(self, data: bytes) -> bytes:
+        """Put pseudonyms for all addresses and names in what a file holds, in the lines that may hold any."""
+        pieces: list[bytes] = []
+        at = 0
+        while hit := self._near.search(data, at):
+            start = max(at, data.rfind(b"\n", at, hit.start()) + 1)
+            end = data.find(b"\n", hit.start())
+            end = len(data) if end < 0 else end
+            line = data[start:end].decode("utf-8", "surrogateescape")
+            pieces += (data[at:start], self._line(line).encode("utf-8", "surrogateescape"))
+            at = end
+        return b"".join((*pieces, data[at:])) if pieces else data
+
+    def _line(self, text: str) -> str:
         text = _MAC.sub(lambda match: self._mac(match[0]), text)
         text = _V6.sub(self._found, text)
         text = _V4.sub(self._found, text)
         return self._known.sub(lambda match: self.name(match[0]), text) if self._known else text
-
-    def data(self, data: bytes) -> bytes:
-        """Put pseudonyms for all addresses and names in what a file holds."""
-        return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def name(self, name: str) -> str:
         """Give the pseudonym of a name: of what it is, and eight digits that come from the key."""
@@ -198,6 +220,11 @@ class Anonymiser:
         return self._digest(f"bit {version}", f"{prefix:x}/{length}")[0] & 1
 
 
+def _in_bytes(name: str) -> str:
+    """Give a pattern of the bytes of a name, each as the character of that number."""
+    return re.escape(name.encode("utf-8", "surrogatepass").decode("latin-1"))
+
+
 def _starts(network: _Network, prefix: int, length: int) -> bool:
     """Tell whether a network lies within those that start with a prefix."""
     return int(network.network_address) >> (network.max_prefixlen - length) == prefix
@@ -205,8 +232,7 @@ def _starts(network: _Network, prefix: int, length: int) -> bool:
 
 def anonymised(value: T, key: bytes, known: dict[str, str]) -> T:
     """Give a report, or any other record, with pseudonyms, also for known names; its own words and ids stay."""
-    texts = (f"{of}={name}" for name, of in known.items())
-    anonymiser = Anonymiser(key, learned((*texts, *_strings(value, ""))))
+    anonymiser = Anonymiser(key, learned(_strings(value, ""), known))
     made = _walked(value, anonymiser)
     return made if isinstance(made, type(value)) else value
 

@@ -61,7 +61,7 @@ def _with_pseudonyms(report: "Report[Facts]", key: bytes) -> "Report[Facts]":
     """Give the report with pseudonyms for addresses and names; ids and outcomes stay."""
     from nodediag.anonymise import anonymised  # noqa: PLC0415 - only who asks for it pays
 
-    known = {report.node.name: "node", report.node.hostname: "host"}
+    known = {report.node.hostname: "host", report.node.name: "node"}
     return anonymised(report, key, known)
 
 
