@@ -3,7 +3,18 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from nodediag.redact import MARK, Masker, Rule, compiled, redact, redact_arguments, redact_field, redact_text, rules
+from nodediag.redact import (
+    MARK,
+    Masker,
+    Rule,
+    compiled,
+    redact,
+    redact_arguments,
+    redact_entries,
+    redact_field,
+    redact_text,
+    rules,
+)
 from tests.planted import BOUNDED, FORMATS, LINES, LONG_FORMATS, SECRETS, WORDS, Secret, plain
 
 RULES = rules().rule
@@ -208,6 +219,20 @@ def test_the_lines_of_a_private_key_are_masked_where_each_is_an_entry_of_its_own
     whole = [line for line in secret.value.split("\n") if len(line) == 64]
     assert whole
     assert [redact_text(line) for line in whole] == [MARK.decode()] * len(whole)
+
+
+def test_a_private_key_is_masked_over_the_entries_of_a_journal_and_nothing_else_of_it() -> None:
+    for secret in (secret for secret in SECRETS if secret not in LINES):
+        key = secret.value.strip().encode().split(b"\n")
+        said = [b"before", *key[:2], b'level=info msg="between"', *key[2:], b"after", b"YWZ0ZXI="]
+        masked = list(redact_entries(said))
+        assert len(masked) == len(said)
+        assert not secret.left(b"\n".join(masked).decode())
+        assert [line for line in key[1:-1] if line in masked] == []
+        assert masked[0] == b"before"
+        assert b'level=info msg="between"' in masked
+        assert masked[-2:] == [b"after", b"YWZ0ZXI="]
+        assert list(redact_entries(masked)) == masked
 
 
 def test_arguments_are_masked_as_they_were_given() -> None:

@@ -5,7 +5,8 @@ there.
 """
 
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from typing import Final
 
@@ -14,6 +15,12 @@ import re2
 
 MARK: Final = b"[redacted]"
 _MASKED: Final = {MARK, MARK[:-1], MARK[1:-1]}  # a pattern may stop at a bracket of the mark
+_BEGINS: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_ENDS: Final = b"-----END "
+_OF_A_KEY: Final = re.compile(
+    rb"[A-Za-z0-9+/]{1,76}={0,2}|=[A-Za-z0-9+/]{4}|(?:Proc-Type|DEK-Info|Version|Comment): .*"
+)
+_MOST_LINES: Final = 200
 _MOST_PASSES: Final = 8  # the mark that stands for one secret may be the edge at which another begins
 
 
@@ -84,6 +91,18 @@ def redact_text(text: str) -> str:
     data = text.encode("utf-8", "surrogateescape")
     masked = redact(data)
     return text if masked == data else masked.decode("utf-8", "surrogateescape")
+
+
+def redact_entries(messages: Iterable[bytes]) -> Iterator[bytes]:
+    """Mask the secrets of what one unit logs, also a private key each of whose lines is an entry of its own."""
+    left = 0  # of a key that has begun, so many lines may come
+    for message in messages:
+        if left and _OF_A_KEY.fullmatch(message.strip()):
+            left -= 1
+            yield MARK
+            continue
+        left = 0 if _ENDS in message else _MOST_LINES if _BEGINS.search(message) else max(0, left - 1)
+        yield redact(message)
 
 
 def redact_field(name: str, text: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 import nodediag
 from nodediag.logs.matcher import Matcher
+from nodediag.redact import redact_text
 from nodediag.signatures.load import merge
 from nodediag.signatures.signature import Signature
 
@@ -28,3 +29,13 @@ def test_each_sample_is_named_first_by_its_signature(signature: Signature, sampl
 def test_no_near_miss_is_taken_for_it(signature: Signature, near: str) -> None:
     unit = signature.units[0] if signature.units else ""
     assert signature.id not in found(near, unit)
+
+
+def test_masking_secrets_changes_nothing_of_what_lines_are_taken_for() -> None:
+    for signature in SIGNATURES:
+        unit = signature.units[0] if signature.units else ""
+        for line in (*signature.samples, *signature.near_misses):
+            if (masked := redact_text(line)) != line:
+                assert found(masked, unit) == found(line, unit), signature.id
+        told = f"{signature.samples[0]} --token=abcdefgh12 password: hunter22"
+        assert found(redact_text(told), unit) == found(told, unit), signature.id
