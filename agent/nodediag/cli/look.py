@@ -2,9 +2,11 @@
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -15,8 +17,10 @@ from nodediag.facts import ahead
 from nodediag.host import own
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened, open_host
+from nodediag.host.recording import PROFILE, REPORT, Head, Recorder
 from nodediag.logs.node import LOGS, Logs, encoded
-from nodediag.model.report import Origin, Report
+from nodediag.model.outcome import Verdict
+from nodediag.model.report import Captured, Origin, ProfileUsed, Report
 from nodediag.model.request import Request
 
 if TYPE_CHECKING:
@@ -28,19 +32,57 @@ _LOCK_PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
 _LOCK_PAUSE_S: Final = 0.2
 
 
-def look(options: NodeOptions, now: datetime) -> Report["Facts"]:
-    """Diagnose the node the options mean; raises UsageError, ProfileError, BusyError, OutputError."""
+class _ToldTool(msgspec.Struct):
+    version: str
+
+
+class _Told(msgspec.Struct):
+    verdict: Verdict
+    tool: _ToldTool
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a look at a node was told, and what it came to; `others` stand in the recording beside its answers."""
+
+    opened: Opened
+    report: Report["Facts"]
+    profile: str
+    asked: bool  # whether somebody named that profile
+    signatures: dict[str, str]
+    recorder: Recorder
+    others: dict[str, bytes]
+
+    @property
+    def head(self) -> Head:
+        """The first line of the recording."""
+        seen, report = self.opened.host.seen, self.report
+        return Head(version=report.tool.version, observed_at=report.observed_at, origin=seen.origin, root=seen.root)
+
+
+Keep: TypeAlias = Callable[[Taken], None]
+
+
+def look(options: NodeOptions, now: datetime, keep: Keep | None = None) -> Report["Facts"]:
+    """Diagnose the node the options mean, and give what was told to `keep` while it can still be asked.
+
+    Raises UsageError, ProfileError, BusyError, OutputError.
+    """
     own.be_gentle()
     if options.record is not None:
         own.prepare_folder("--record", options.record)
+        keep = partial(_save, options.record)
     opened = open_host(options.root, budget_s=options.timeout)  # its child is made before the rest is imported
     try:
-        return _diagnosed(opened, options, now)
+        return _diagnosed(opened, options, now, keep)
     finally:
         opened.close()
 
 
-def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["Facts"]:
+def _save(folder: str, taken: Taken) -> None:
+    taken.recorder.save(folder, taken.head, taken.others)
+
+
+def _diagnosed(opened: Opened, options: NodeOptions, now: datetime, keep: Keep | None) -> Report["Facts"]:
     if opened.host.seen.origin in RUNNING:
         _wait_for_turn(opened.host, options.timeout)
     opened.host.ahead(*ahead.ASKS)
@@ -51,35 +93,62 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime) -> Report["F
         else logs_of(opened, options, signatures, now, options.timeout)
     )
     try:
-        return _judged(opened, logs, signatures, options, now)
+        return _judged(opened, logs, signatures, options, now, keep)
     finally:
         logs.close()
 
 
-def _judged(
-    opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime
+def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
+    opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime, keep: Keep | None
 ) -> Report["Facts"]:
     from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
     from nodediag.facts import inputs as inputs_  # noqa: PLC0415 - as above
-    from nodediag.host.recording import Head  # noqa: PLC0415 - as above
 
     request = Request(logs=not options.no_logs, deep=options.deep, only=options.only, skip=options.skip)
     check_selection(request)
     catalogue, profile = catalogue_of(options, signatures)
+    asked = opened.kept(PROFILE) if not profile and opened.host.seen.origin is Origin.RECORDING else None
+    if asked is not None:
+        profile = catalogue.add(f"{PROFILE} of the bundle", asked.decode("utf-8", "backslashreplace"))
     request = msgspec.structs.replace(request, profile=profile)
     inputs = _inputs(opened, options)
-    recorder = opened.record() if options.record is not None else None
-    host = opened.host
-    report = diagnose(host, logs, catalogue, request, now, inputs=inputs)
-    if options.record is not None and recorder is not None:
-        head = Head(
-            version=report.tool.version, observed_at=report.observed_at, origin=host.seen.origin, root=host.seen.root
-        )
-        kept = {LOGS: encoded(report.logs), inputs_.INPUTS: inputs_.encoded(inputs)}
-        recorder.save(options.record, head, kept)
+    recorder = opened.record() if keep is not None else None
+    report = diagnose(opened.host, logs, catalogue, request, now, inputs=inputs)
+    report = msgspec.structs.replace(report, captured=_captured(opened))
+    if keep is not None and recorder is not None:
+        others = {LOGS: encoded(report.logs), inputs_.INPUTS: inputs_.encoded(inputs)}
+        own_text = bool(profile) and options.data is None  # all that it extends is this release's
+        judged_by = catalogue.text(profile) if own_text else _judged_by(report, catalogue, profile)
+        keep(
+            Taken(
+                opened=opened, report=report, profile=judged_by, asked=bool(profile), signatures=signatures,
+                recorder=recorder, others=others,
+            )
+        )  # fmt: skip
     if options.verbose:
         _log(report)
     return report
+
+
+def _judged_by(report: Report["Facts"], catalogue: "Catalogue", asked: str) -> str:
+    """Give the profile that judged, with all that it extends, as one file."""
+    from nodediag.profiles.load import BASE  # noqa: PLC0415 - only who keeps the look needs it
+    from nodediag.profiles.write import as_toml, whole  # noqa: PLC0415 - as above
+
+    used = report.profile.name if isinstance(report.profile, ProfileUsed) else BASE
+    return as_toml(whole(catalogue.get(asked or used), catalogue.get(BASE)))
+
+
+def _captured(opened: Opened) -> Captured | msgspec.UnsetType:
+    """Give the verdict that a bundle brings with it."""
+    data = opened.kept(REPORT) if opened.host.seen.origin is Origin.RECORDING else None
+    if data is None:
+        return msgspec.UNSET
+    try:
+        told = msgspec.json.decode(data, type=_Told)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{REPORT} of the bundle is no report: {error}") from error
+    return Captured(verdict=told.verdict, version=told.tool.version)
 
 
 def _inputs(opened: Opened, options: NodeOptions) -> "Inputs":

@@ -14,7 +14,7 @@ from nodediag import __version__
 from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
 from nodediag.host import own
 
-_VERBS: Final = ("report", "facts", "logs", "diff", "watch", "explain", "profile", "schema")
+_VERBS: Final = ("report", "facts", "logs", "diff", "watch", "bundle", "explain", "profile", "schema")
 
 
 class _Verbs(click.Group):

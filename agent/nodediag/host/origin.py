@@ -49,6 +49,7 @@ class Opened:
         self._ahead = children.ahead if seen.origin in RUNNING else None
         self.host = Host(source, seen, self._ahead)
         self.folder = folder  # of ours, which the node has as its root
+        self.unpacked = ""  # a folder that is removed in the end
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""
@@ -68,6 +69,10 @@ class Opened:
     def close(self) -> None:
         """Let go of the child processes, and with them of the node's lock."""
         self._children.close()
+        if self.unpacked:
+            from nodediag.host import archive  # noqa: PLC0415 - as below
+
+            archive.remove(self.unpacked)
 
 
 def open_host(root: str | None, *, budget_s: float) -> Opened:
@@ -77,6 +82,8 @@ def open_host(root: str | None, *, budget_s: float) -> Opened:
     if root == NOWHERE:
         nowhere = NoSource()
         return Opened(nowhere, Seen(origin=Origin.NONE, root=NOWHERE, uid=own.uid()), nowhere, "")
+    if own.is_file(root):
+        return _opened_archive(root, budget_s)
     real = _real_path(root, budget_s)
     if real == "/":
         return _opened(_children("/", budget_s), Origin.LIVE, "/", "/")
@@ -100,6 +107,20 @@ def _shows_a_node(folder: Source) -> bool:
     """Tell whether what lies below a folder that is not our root is as some PID 1 has it."""
     told = folder.answer(Namespaces())
     return isinstance(told, NamespaceAnswer) and told.sharing[Namespace.MOUNT] is Sharing.SAME
+
+
+def _opened_archive(path: str, budget_s: float) -> Opened:
+    """Open a bundle or sosreport as one file: what it holds is unpacked until it is closed."""
+    from nodediag.host import archive  # noqa: PLC0415 - tarfile and its kin, which only who has one needs
+
+    folder = archive.unpacked(path)
+    try:
+        opened = _opened_folder(path, archive.top(folder), budget_s)
+    except BaseException:
+        archive.remove(folder)
+        raise
+    opened.unpacked = folder
+    return opened
 
 
 def _opened_folder(root: str, real: str, budget_s: float) -> Opened:

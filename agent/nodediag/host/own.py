@@ -6,6 +6,7 @@ import select
 import signal
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -141,13 +142,18 @@ def prepare_folder(option: str, folder: str) -> None:
         raise UsageError(f"{option} {folder}: others may write into this folder; a recording goes into a new one")
 
 
-def write_below(folder: str, path: str, data: bytes) -> None:
+def write_below(folder: str, path: str, *pieces: bytes) -> None:
     """Write a new file below a folder of ours; raises OSError."""
+    write_pieces(folder, path, pieces)
+
+
+def write_pieces(folder: str, path: str, pieces: Iterable[bytes]) -> None:
+    """Write a new file below a folder of ours, piece by piece; raises OSError."""
     target = f"{folder}/{path}"
     _make_folders(os.path.dirname(target))
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
     with open(fd, "wb") as file:
-        file.write(data)
+        file.writelines(pieces)
 
 
 def _make_folders(path: str) -> None:

@@ -1,6 +1,7 @@
 """Keeps all that a host was told, answers and failures alike, so that another host can tell it again."""
 
-import errno
+import os
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -14,7 +15,11 @@ from nodediag.model.report import Origin
 
 ANSWERS: Final = "answers.jsonl"
 FILES: Final = "root"
+REPORT: Final = "report.json"  # beside it in a bundle, as what follows
+PROFILE: Final = "profile.toml"  # one that somebody named
+JOURNAL: Final = "journal.jsonl"
 _NAME_MAX: Final = 255
+_PATH_MAX: Final = 4096
 _DEEPEST: Final = 64
 
 
@@ -51,29 +56,36 @@ class Recorder:
 
     def save(self, folder: str, head: Head, others: dict[str, bytes]) -> None:
         """Write the recording into a new or empty folder, with other files by their names."""
-        encode = msgspec.json.Encoder().encode
+        longest = _PATH_MAX - len(os.path.abspath(folder).encode()) - len("/")
         try:
-            kept = (encode(told) for told in self._told.values() if not _stands_alone(folder, told))
-            own.write_below(folder, ANSWERS, b"\n".join((encode(head), *kept)) + b"\n")
-            for name, data in others.items():
+            for name, data in (*self.files(head, longest), *others.items()):
                 own.write_below(folder, name, data)
         except OSError as error:
             raise OutputError(f"--record {folder}: {error.strerror}") from error
 
+    def files(self, head: Head, longest: int) -> Iterator[tuple[str, bytes]]:
+        """Give the files of the recording, none with a longer path: what was read at its path, all else in one."""
+        encode = msgspec.json.Encoder().encode
+        lines = [encode(head)]
+        paths: set[str] = set()
+        folders: set[str] = set()
+        for told in self._told.values():
+            path = FILES + place(told.ask)
+            above = _above(path)
+            alone = fits(place(told.ask)) and len(path.encode()) < longest and path not in folders
+            if alone and isinstance(told.reply, Content) and not paths.intersection(above):
+                paths.add(path)
+                folders.update(above)
+                yield path, told.reply.data
+            else:
+                lines.append(encode(told))
+        yield ANSWERS, b"\n".join(lines) + b"\n"
 
-def _stands_alone(folder: str, told: Told) -> bool:
-    """Write a file's content at its path, if it fits: one path may be another's folder, or too long below ours."""
-    if not isinstance(told.reply, Content) or not fits(place(told.ask)):
-        return False
-    try:
-        own.write_below(folder, FILES + place(told.ask), told.reply.data)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        return False
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            return False
-        raise
-    return True
+
+def _above(path: str) -> list[str]:
+    """Give the folders in which a path lies: none of them can be a file too."""
+    names = path.split("/")
+    return ["/".join(names[:end]) for end in range(1, len(names))]
 
 
 def key(ask: Ask) -> tuple[str, str]:

@@ -179,6 +179,13 @@ class ProfileUsed(msgspec.Struct, frozen=True, kw_only=True):
     layout: tuple[LayoutRule, ...] = ()
 
 
+class Captured(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said of a bundle's node when the bundle was made, and by which version."""
+
+    verdict: Verdict
+    version: str
+
+
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """One diagnosis, whole; generic over the facts so that this room need not know them."""
 
@@ -186,6 +193,7 @@ class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     observed_at: datetime
     generated_at: datetime
     tool: Tool
+    captured: Captured | msgspec.UnsetType = msgspec.UNSET
     verdict: Verdict
     verdict_because: tuple[str, ...]
     scope: Scope

@@ -139,6 +139,10 @@ class Catalogue:
         """Give all names, sorted; of several revisions the one that was added last has the name."""
         return tuple(sorted(self._names))
 
+    def text(self, name: str) -> str:
+        """Give a profile's own text, without what it extends."""
+        return self._files[name].text
+
     def matches(self) -> tuple[tuple[str, Match], ...]:
         """Give what each profile fits, by name, but of those that fit nothing by themselves."""
         heads = (self._files[name].head for name in self.names())

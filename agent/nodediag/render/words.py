@@ -185,7 +185,7 @@ def grouped(checks: Iterable[CheckResult]) -> dict[tuple[Outcome, str], list[str
 
 def closing(report: Report[Facts]) -> str:
     """Count the outcomes, and say of which dates the data is that judged."""
-    return f"{outcomes(report)} `nodediag explain ID` tells more of one.{_data(report)}"
+    return f"{outcomes(report)} `nodediag explain ID` tells more of one.{_data(report)}{_captured(report)}"
 
 
 def outcomes(report: Report[Facts]) -> str:
@@ -193,6 +193,14 @@ def outcomes(report: Report[Facts]) -> str:
     counts = report.counts.outcomes
     said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     return f"{sum(counts.values())} checks: {said}."
+
+
+def _captured(report: Report[Facts]) -> str:
+    """Say what was said of the node when it was bundled."""
+    if report.captured is msgspec.UNSET:
+        return ""
+    told = report.captured
+    return f" When it was bundled, by nodediag {told.version}, the verdict was {told.verdict.value}."
 
 
 def _data(report: Report[Facts]) -> str:

@@ -1,0 +1,278 @@
+"""A bundle says elsewhere what the node said, takes no more room than it may, and gives no secret away."""
+
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from nodediag.bundle.pack import MANIFEST, Manifest, Member, fitting, packed, survivors
+from nodediag.facts.snapshot import Facts
+from nodediag.host import archive
+from nodediag.model.report import Origin, Report
+from tests.planted import LINES
+from tests.watch.conftest import Node
+
+NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
+NODES: Final = Path(__file__).parent.parent / "nodes"
+COS: Final = NODES / "gke-cos-containerd-1.34/root"
+SICK: Final = (
+    'E1121 10:00:00.000000 1222 kubelet.go:2040] "Skipping pod synchronization" err="PLEG is not healthy: pleg was last'
+    ' seen active 5m10.{}s ago; threshold is 3m0s"'
+)
+FULL: Final = Path("/dev/full")
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run([*NODEDIAG, *arguments], capture_output=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def report(root: Path, *arguments: str) -> Report[Facts]:
+    done = run("report", "--root", str(root), "--format", "json", "--fail-on", "never", *arguments)
+    return msgspec.json.decode(done.stdout, type=Report[Facts])
+
+
+def bundle(root: Path, output: Path, *arguments: str) -> dict[str, bytes]:
+    """Make a bundle, and give what is in it."""
+    run("bundle", "--root", str(root), "-o", str(output), *arguments)
+    return opened(output)
+
+
+def opened(file: Path) -> dict[str, bytes]:
+    held: dict[str, bytes] = {}
+    with tarfile.open(file) as tar:
+        for entry in tar:
+            data = tar.extractfile(entry)
+            assert data is not None
+            held[entry.name.partition("/")[2]] = data.read()
+    return held
+
+
+def inside(file: Path) -> Report[Facts]:
+    """Give the report that a bundle holds: of the look at the node itself."""
+    return msgspec.json.decode(opened(file)["report.json"], type=Report[Facts])
+
+
+def same(one: Report[Facts], other: Report[Facts]) -> bool:
+    times = {"generated_at": one.generated_at, "duration_ms": {}, "view": one.view, "captured": msgspec.UNSET}
+    return msgspec.structs.replace(one, **times) == msgspec.structs.replace(other, **times)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """A node with a journal: a fault, and much that is none."""
+    made = Node(tmp_path / "node")
+    made.log(*(f"I1121 09:00:00.000000 1222 sync.go:1] quiet {number} {os.urandom(8).hex()}" for number in range(900)))
+    made.log(*(SICK.format(number) for number in range(3)))
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in NODES.iterdir() if (path / "root").is_dir()))
+@pytest.mark.parametrize("form", ["packed", "unpacked"])
+def test_a_bundle_says_what_the_node_said(name: str, form: str, tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    bundle(NODES / name / "root", file)
+    live = inside(file)
+    if form == "unpacked":
+        run_tar = subprocess.run(["tar", "-xzf", file, "-C", tmp_path], check=False)
+        assert run_tar.returncode == 0
+        (file,) = tmp_path.glob("nodediag-*")
+    again = report(file)
+    assert (again.view.origin, again.view.root) == (Origin.RECORDING, str(file))
+    assert same(live, again)
+    assert isinstance(again.captured, msgspec.Struct)
+    assert (again.captured.verdict, again.captured.version) == (live.verdict, live.tool.version)
+
+
+def test_a_node_with_a_journal_takes_what_tells_most_along(node: Node, tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    held = bundle(node.root, file)
+    assert same(inside(file), report(file))
+    lines = [json.loads(line) for line in held["journal.jsonl"].splitlines()]
+    assert [line["MESSAGE"] for line in lines[:3]] == [SICK.format(number) for number in range(3)]
+    assert all(line["__CURSOR"] for line in lines[:3])
+    (tmp_path / "lines").write_bytes(held["journal.jsonl"])
+    logs = json.loads(run("logs", "--input", str(tmp_path / "lines"), "--format", "json", status=1).stdout)
+    assert [found["condition"] for found in logs["signatures"]] == ["pleg-unhealthy"]
+
+
+def test_the_manifest_lists_every_file(node: Node, tmp_path: Path) -> None:
+    held = bundle(node.root, tmp_path / "node.tar.gz")
+    manifest = msgspec.json.decode(held.pop(MANIFEST), type=Manifest)
+    assert {one.path: one.size_bytes for one in manifest.files} == {path: len(data) for path, data in held.items()}
+    assert manifest.cut == ()
+    assert {"report.json", "report.txt", "answers.jsonl", "logs.json", "data/profile.toml"} <= held.keys()
+
+
+def test_a_bundle_is_private_and_what_stood_there_is_replaced_whole(tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    file.write_bytes(b"old")
+    bundle(COS, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["node.tar.gz"]
+
+
+def test_one_recording_packed_twice_gives_equal_bytes(node: Node, tmp_path: Path) -> None:
+    bundle(node.root, tmp_path / "first.tar.gz")
+    bundle(tmp_path / "first.tar.gz", tmp_path / "second.tar.gz")
+    bundle(tmp_path / "first.tar.gz", tmp_path / "third.tar.gz")
+    assert (tmp_path / "second.tar.gz").read_bytes() == (tmp_path / "third.tar.gz").read_bytes()
+    assert same(report(tmp_path / "second.tar.gz"), inside(tmp_path / "first.tar.gz"))
+    assert opened(tmp_path / "second.tar.gz")["journal.jsonl"] == opened(tmp_path / "first.tar.gz")["journal.jsonl"]
+
+
+def test_a_profile_that_somebody_named_judges_wherever_the_bundle_is_opened(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'name = "mine"\nversion = "1"\ndate = "2026-01-01"\ndocument = "none"\nsource = "a test"\nextends = "linux"\n'
+        '[paths."/dev"]\nexecutable = false\nwhy = "w"\nsource = "s"\n'
+    )
+    file = tmp_path / "node.tar.gz"
+    bundle(COS, file, "--profile", str(mine))
+    mine.unlink()
+    again = report(file)
+    assert same(inside(file), again)
+    assert isinstance(again.profile, msgspec.Struct)
+    assert again.profile.name == "mine"
+
+
+def test_no_more_of_the_journal_is_taken_than_fits_and_that_is_said(node: Node, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.tar.gz"
+    bundle(node.root, whole)
+    most = whole.stat().st_size - 4000
+    held = bundle(node.root, tmp_path / "cut.tar.gz", "--max-size", str(most))
+    assert (tmp_path / "cut.tar.gz").stat().st_size <= most
+    manifest = msgspec.json.decode(held[MANIFEST], type=Manifest)
+    (cut,) = (one for one in manifest.files if one.left_out)
+    assert (manifest.cut, cut.path) == (("journal.jsonl",), "journal.jsonl")
+    assert cut.left_out + held["journal.jsonl"].count(b"\n") == opened(whole)["journal.jsonl"].count(b"\n")
+    assert held["journal.jsonl"].count(b"PLEG is not healthy") == 3
+    assert same(report(tmp_path / "cut.tar.gz"), inside(tmp_path / "cut.tar.gz"))
+
+
+def test_what_the_verdict_rests_on_is_never_cut(tmp_path: Path) -> None:
+    done = run("bundle", "--root", str(COS), "-o", str(tmp_path / "a"), "--max-size", "1kB", status=4)
+    assert b"what the verdict rests on takes" in done.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_estimate_writes_nothing(tmp_path: Path) -> None:
+    done = run("bundle", "--root", str(COS), "-o", str(tmp_path / "a"), "--estimate")
+    assert b"  packed\n" in done.stdout
+    assert b"root/proc/1/mountinfo" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("output", ["/dev/full", "/nowhere/node.tar.gz"])
+def test_a_bundle_that_cannot_be_written_is_told(output: str) -> None:
+    done = run("bundle", "--root", str(COS), "-o", output, status=4)
+    assert done.stderr.startswith(f"nodediag: -o {output}: ".encode())
+
+
+def test_no_secret_of_the_journal_is_given_away(node: Node, tmp_path: Path) -> None:
+    node.log(*(f"E1121 10:00:00.0 1 a.go:1] {one.name or 'x'}={one.value}" for one in LINES if "\n" not in one.value))
+    text = b"\n".join(bundle(node.root, tmp_path / "node.tar.gz").values()).decode()
+    assert [(one.kind, one.name) for one in LINES if one.left(text)] == []
+
+
+def test_a_secret_that_survives_is_named_by_kind_and_place_alone() -> None:
+    token = "ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+    member = Member(path="root/etc/a", data=f"one\nx {token}\n".encode(), source="the node")
+    made = packed("top", [member], "1", datetime(2026, 1, 1, tzinfo=UTC))
+    assert [(one.path, one.line) for one in survivors(made)] == [("top/root/etc/a", 2)]
+    assert token not in repr(survivors(made))
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 5000, 10**9])
+def test_as_many_lines_are_kept_as_fit(room: int) -> None:
+    lines = b"".join(os.urandom(30).hex().encode() + b"\n" for _ in range(300))
+    kept, left_out = fitting(lines, room)
+    assert lines.startswith(kept)
+    assert kept.count(b"\n") + left_out == 300
+    assert left_out == 0 or room < 10**9
+    assert (kept == b"") == (room < 10)
+
+
+def archived(file: Path, *entries: tuple[str, str | bytes]) -> Path:
+    """Make an archive: of each entry the name, and its data or what it links to."""
+    with tarfile.open(file, "w:gz") as tar:
+        for name, what in entries:
+            entry = tarfile.TarInfo(name)
+            if isinstance(what, bytes):
+                entry.size = len(what)
+                tar.addfile(entry, io.BytesIO(what))
+            else:
+                entry.type, entry.linkname = tarfile.SYMTYPE, what
+                tar.addfile(entry)
+    return file
+
+
+RELEASE: Final = ("n/etc/os-release", b"ID=cos\nVERSION_ID=121\n")
+
+
+@pytest.mark.parametrize("path", ["../../escaped", "n/../../escaped", "/tmp/escaped"])
+def test_an_archive_that_reaches_outside_is_refused(path: str, tmp_path: Path) -> None:
+    file = archived(tmp_path / "a.tar.gz", RELEASE, (path, b"x"))
+    assert f"{path!r}, which is no path below a folder".encode() in run("report", "--root", str(file), status=2).stderr
+    assert not list(tmp_path.parent.glob("escaped"))
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive at all", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\0", os.urandom(4096)])
+def test_a_file_that_is_no_archive_is_refused(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.tar.gz"
+    file.write_bytes(data)
+    assert b"wanted a bundle" in run("report", "--root", str(file), status=2).stderr
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert b"neither a folder nor a file" in run("report", "--root", str(tmp_path / "pipe"), status=2).stderr
+
+
+def test_both_verdicts_are_shown(tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    bundle(COS, file)
+    shown = " ".join(run("report", "--root", str(file), "--format", "text", status=3).stdout.decode().split())
+    assert "When it was bundled, by nodediag 0.1.0, the verdict was unknown." in shown
+
+
+def test_links_of_an_archive_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("ID=evil\n")
+    links = (("n/etc", str(tmp_path)), ("n/usr/lib/os-release", str(tmp_path / "outside")))
+    file = archived(tmp_path / "a.tar.gz", *links, RELEASE)
+    assert report(file).node.os.id == "cos"
+
+
+def test_an_archive_that_ends_too_early_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    bundle(COS, file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert b"wanted a bundle" in run("report", "--root", str(file), status=2).stderr
+
+
+def test_an_archive_that_would_fill_a_disk_is_refused(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("n/bomb")
+    entry.size = archive.MOST_BYTES + 1
+    (tmp_path / "a.tar").write_bytes(entry.tobuf())
+    assert b"more than 2147483648 bytes" in run("report", "--root", str(tmp_path / "a.tar"), status=2).stderr
+
+
+def test_nothing_of_an_archive_is_left_behind(tmp_path: Path) -> None:
+    file = archived(tmp_path / "a.tar.gz", RELEASE)
+    space = tmp_path / "space"
+    space.mkdir()
+    command = [*NODEDIAG, "report", "--root", str(file), "--format", "json"]
+    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(space)}, capture_output=True, check=False)
+    assert (done.returncode, list(space.iterdir())) == (3, [])
