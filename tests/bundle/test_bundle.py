@@ -276,3 +276,16 @@ def test_nothing_of_an_archive_is_left_behind(tmp_path: Path) -> None:
     command = [*NODEDIAG, "report", "--root", str(file), "--format", "json"]
     done = subprocess.run(command, env={**os.environ, "TMPDIR": str(space)}, capture_output=True, check=False)
     assert (done.returncode, list(space.iterdir())) == (3, [])
+
+
+def test_bundles_are_compared_as_reports_are(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.tar.gz", tmp_path / "bad.tar.gz"
+    bundle(COS, good)
+    bundle(NODES / "gke-cos-containerd-2020-noexec-volumes/root", bad)
+    (tmp_path / "bad.json").write_bytes(opened(bad)["report.json"])
+    assert run("diff", str(good), str(good)).stderr == b""
+    shown = run("diff", str(good), str(bad), status=1).stdout
+    assert b"mounts.executable" in shown
+    assert json.loads(shown)["after"] != json.loads(shown)["before"]
+    none = archived(tmp_path / "none.tar.gz", RELEASE)
+    assert b"neither a report nor a bundle" in run("diff", str(none), str(good), status=2).stderr

@@ -16,7 +16,7 @@ from nodediag.journal.pick import pick
 from nodediag.logs.levels import level
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.units import UNITS
-from nodediag.redact import redact
+from nodediag.redact import redact_entries
 from nodediag.signatures.load import merge
 
 MOST_MATCHED: Final = 100  # the last of each signature
@@ -48,6 +48,7 @@ class _Unit:
         self.matched: dict[str, deque[tuple[int, Entry]]] = {}
         self.errors: deque[tuple[int, Entry]] = deque(maxlen=MOST_ERRORS * (2 * AROUND + 1))
         self.tail: deque[tuple[int, Entry]] = deque(maxlen=TAIL)
+        self.masked: dict[int, bytes] = {}
         self._wanted_until = -1
 
     def take(self, number: int, entry: Entry, names: tuple[str, ...], *, error: bool) -> None:
@@ -61,6 +62,13 @@ class _Unit:
         if number <= self._wanted_until:
             self.errors.append((number, entry))
         self.tail.append((number, entry))
+
+    def mask(self) -> None:
+        """Mask the secrets of what is kept, once it is known: a key may stand in many entries."""
+        kept = dict(entry for group in (_matched, _errors, _tails) for entry in group(self))
+        numbers = sorted(kept)
+        messages = redact_entries(kept[number].message[:_MOST_BYTES] for number in numbers)
+        self.masked = dict(zip(numbers, messages, strict=True))
 
 
 def collect(folder: str, signatures: dict[str, str], query: Query, *, budget_s: float) -> bytes:
@@ -77,13 +85,13 @@ def lines(journal: Journal, matcher: Matcher, query: Query) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
     given: set[tuple[int, bytes]] = set()  # what PID 1 says of a unit is among that unit's entries too
     for group in (_matched, _errors, _tails):
-        chosen = {(unit.name, number): entry for unit in units for number, entry in group(unit)}
-        for (name, _), entry in sorted(chosen.items(), key=lambda item: (item[1].time_us, item[0])):
+        chosen = {(unit.name, number): (unit, entry) for unit in units for number, entry in group(unit)}
+        for (name, number), (unit, entry) in sorted(chosen.items(), key=lambda item: (item[1][1].time_us, item[0])):
             if (entry.time_us, entry.message) not in given:
                 given.add((entry.time_us, entry.message))
                 cursor = journal.cursor(name, entry) if cursors > 0 and group is not _tails else ""
                 cursors -= 1
-                yield encode(_line(name, entry, cursor)) + b"\n"
+                yield encode(_line(name, entry, unit.masked[number], cursor)) + b"\n"
 
 
 def _matched(unit: _Unit) -> Iterator[tuple[int, Entry]]:
@@ -103,7 +111,7 @@ def _read(journal: Journal, matcher: Matcher, name: str, query: Query) -> _Unit:
     unit = _Unit(name)
     number = 0
     for batch in journal.batches(name, query):
-        joined = b"\n".join([entry.message for entry in batch])
+        joined = b"\n".join(batch.messages)
         telling = joined.count(b"\n") >= len(batch) or matcher.suspicious(joined)
         for entry in batch:
             said = level(entry.message, entry.priority)
@@ -111,14 +119,14 @@ def _read(journal: Journal, matcher: Matcher, name: str, query: Query) -> _Unit:
             names = tuple(one.id for one in matcher.named(hits, name, said)) if hits else ()
             unit.take(number, entry, names, error=said in _ERRORS)
             number += 1
+    unit.mask()
     return unit
 
 
-def _line(name: str, entry: Entry, cursor: str) -> _Line:
-    message = redact(entry.message[:_MOST_BYTES]).decode("utf-8", "backslashreplace")
+def _line(name: str, entry: Entry, message: bytes, cursor: str) -> _Line:
     return _Line(
         realtime=str(entry.time_us),
-        message=message,
+        message=message.decode("utf-8", "backslashreplace"),
         cursor=cursor,
         priority="" if entry.priority is None else str(entry.priority),
         unit="" if name == KERNEL else name,

@@ -12,10 +12,12 @@ from typing import Final, Literal
 import msgspec
 
 from nodediag.bundle.rescan import scan
+from nodediag.host.recording import REPORT
 from nodediag.redact import MARK
 
 MANIFEST: Final = "manifest.json"
 _LEVEL: Final = 6
+_MOST_REPORT_BYTES: Final = 16 * 1024 * 1024
 _MODE: Final = 0o600
 
 
@@ -84,6 +86,19 @@ def fitting(lines: bytes, room_bytes: int) -> tuple[bytes, int]:
     counts = range(len(every) + 1)
     fits = bisect_right(counts, room_bytes, key=lambda count: len(zlib.compress(b"".join(every[:count]), _LEVEL))) - 1
     return b"".join(every[: max(fits, 0)]), len(every) - max(fits, 0)
+
+
+def report_in(bundle: bytes) -> bytes | None:
+    """Give the report of a bundle, None for what is no bundle."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(bundle), mode="r|gz") as archive:
+            for entry in archive:
+                file = archive.extractfile(entry) if entry.size <= _MOST_REPORT_BYTES else None
+                if file is not None and entry.name.partition("/")[2] == REPORT:
+                    return file.read()
+    except (tarfile.TarError, zlib.error, EOFError, OSError):
+        return None
+    return None
 
 
 def survivors(bundle: bytes) -> tuple[Survivor, ...]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from nodediag.model.report import Report
 
 _FORMATS: Final = ("json", "text", "markdown")
-_MOST_BYTES: Final = 16 * 1024 * 1024
+_MOST_BYTES: Final = 32 * 1024 * 1024
+_GZIP: Final = b"\x1f\x8b"
 
 
 class _Head(msgspec.Struct):
@@ -28,7 +29,7 @@ class _Head(msgspec.Struct):
 @format_option(_FORMATS)
 @output_option
 def command(before: str, after: str, form: str | None, output: str) -> int:
-    """Say what two reports, as JSON, tell differently: a node before and after, or a good node and a bad one.
+    """Say what two reports, as JSON or in bundles, tell differently: a node before and after, or a good and a bad one.
 
     Ends with 0 where they tell the same, 1 where they differ, as diff(1) does. Names, times, and what only moves with
     time are no difference.
@@ -72,4 +73,11 @@ def _bytes(path: str) -> bytes:
         data += chunk
         if len(data) > _MOST_BYTES:
             raise UsageError(f"diff {path}: larger than {_MOST_BYTES} bytes; a report is at most 1 MiB")
-    return bytes(data)
+    if not data.startswith(_GZIP):
+        return bytes(data)
+    from nodediag.bundle.pack import report_in  # noqa: PLC0415 - only who gives a bundle needs it
+
+    report = report_in(bytes(data))
+    if report is None:
+        raise UsageError(f"diff {path}: neither a report nor a bundle, which holds one")
+    return report
