@@ -13,7 +13,9 @@ from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
     Certificates,
+    Connect,
     Content,
+    Cri,
     Failure,
     Healthz,
     HealthzAnswer,
@@ -48,12 +50,13 @@ from nodediag.host.host import Host, Line, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
 from tests.hung import HungMount
+from tests.sockets import Socket
 
 pytest_plugins = ["tests.built"]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HEALTHZ = "http://127.0.0.1:10248/healthz"
 # systemd answers at its bus's socket, the kubelet at its URL
-Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure]
+Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure]
 
 
 class TextSource:
@@ -88,12 +91,20 @@ class TextSource:
                 if isinstance(held, str | bytes):
                     program = held[:4] in {"\x7fELF", b"\x7fELF"}
                     return PathStat(PathType.FILE, "0755" if program else "0644", len(held), "0:1")
+                if isinstance(held, Socket):
+                    return PathStat(PathType.SOCKET, "0660", 0, "0:1")
                 known = held is not None or any(file.startswith(path + "/") for file in self._files)
                 return PathStat(PathType.DIRECTORY, "0755", 0, "0:1") if known else self._lacking(ask)
             case Readlink(path) if path in self._files:
                 held = self._files[path]
                 wrong = Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is no link"))
                 return held if isinstance(held, Target | Failure) else wrong
+            case Connect(path):
+                held = self._files.get(path)
+                return held.reply if isinstance(held, Socket) else self._lacking(ask)
+            case Cri(path):
+                held = self._files.get(path)
+                return held.cri if isinstance(held, Socket) else self._lacking(ask)
             case Statvfs(path):
                 return self._statvfs.get(path, self._lacking(ask))
             case Units():
@@ -126,7 +137,7 @@ class TextSource:
             return held
         if isinstance(held, Target):
             return self._read(held.target, cap_bytes)
-        if isinstance(held, SystemdAnswer | HealthzAnswer):
+        if isinstance(held, SystemdAnswer | HealthzAnswer | Socket):
             return Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is a socket"))
         data = held.encode() if isinstance(held, str) else held
         if len(data) > cap_bytes:

@@ -13,6 +13,7 @@ from nodediag.facts.cgroups import CgroupMode, Cgroups
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.cni import Cni, CniProgram, Folder
 from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
 from nodediag.facts.file_handles import FileHandles
@@ -43,6 +44,7 @@ from nodediag.facts.pressure import Pressure, Stall
 from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
+from nodediag.facts.runtime_sockets import RuntimeSocket, RuntimeSockets, SocketState
 from nodediag.facts.snapshot import Facts
 from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
@@ -69,6 +71,7 @@ from nodediag.model.reason import Code, Reason
 from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.profiles.profile import Profile
+from tests.sockets import READY
 
 ROWS: Final = """
 /dev/mapper/vroot 254:0 / ext2 ro,relatime
@@ -162,7 +165,13 @@ SNAPSHOTTER: Final = Snapshotter(
     name="overlayfs", path="/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs", wanted=PathType.DIRECTORY,
     there=True, evidence=PathEvidence(path="/var/lib/containerd", type="directory"),
 )  # fmt: skip
+SOCKET: Final = RuntimeSocket(
+    path="/run/containerd/containerd.sock", runtime=RuntimeName.CONTAINERD, state=SocketState.ANSWERS,
+    evidence=PathEvidence(path="/run/containerd/containerd.sock", type="socket", mode="0660"),
+)  # fmt: skip
 ADDED: Final = {
+    "cri": CriStatus(path=SOCKET.path, answer=msgspec.structs.replace(READY, version="2.0.6")),
+    "runtime_sockets": RuntimeSockets(sockets=(SOCKET,), endpoint=SOCKET.path),
     "containerd_config": runtime.parse(CONFIG),
     "cni": CNI,
     "snapshotter": SNAPSHOTTER,

@@ -19,6 +19,7 @@ from nodediag.model.image import Image, RuntimeName
 from nodediag.model.outcome import Outcome, Severity
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
+from tests.sockets import READY
 
 if TYPE_CHECKING:
     from nodediag.facts.snapshot import Facts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CRI: Final = 'plugins."io.containerd.grpc.v1.cri"'
 RUNC: Final = f"[{CRI}.containerd.runtimes.runc.options]\n  SystemdCgroup = true\n"
+UNASKED: Final = Unknown(Reason(code=Code.NOT_ASKED, detail="no gRPC"))
 ALL: Final = (*containerd.CHECKS, *cni.CHECKS)
 V1: Final = Cgroups(
     mode=CgroupMode.LEGACY, version=1, controllers=(), evidence=FileEvidence(path="/proc/1/mountinfo", line=4, text="c")
@@ -124,7 +126,9 @@ def test_lines_that_containerd_passes_over_are_a_problem(healthy: "Healthy", pro
 def test_deprecated_keys_are_told_by_gkes_names(
     healthy: "Healthy", profile: "Profile", lines: str, version: str, names: list[str]
 ) -> None:
-    facts = healthy(containerd_config=config(f"{'' if '[plugins.cri' in lines else 'version = 2'}\n{lines}"))
+    facts = healthy(
+        cri=UNASKED, containerd_config=config(f"{'' if '[plugins.cri' in lines else 'version = 2'}\n{lines}")
+    )
     facts = msgspec.structs.replace(facts, node_object=of_version(facts, version)) if version else facts
     result = judged(containerd.deprecated, facts, profile)
     assert [problem.subject.name for problem in result.problems] == names
@@ -134,7 +138,7 @@ def test_deprecated_keys_are_told_by_gkes_names(
 
 
 def test_a_key_that_this_version_has_dropped_is_told_so(healthy: "Healthy", profile: "Profile") -> None:
-    facts = healthy(containerd_config=config(f"version = 2\n[{CRI}]\n  systemd_cgroup = true\n"))
+    facts = healthy(cri=UNASKED, containerd_config=config(f"version = 2\n[{CRI}]\n  systemd_cgroup = true\n"))
     assert "2.0 drops it" in judged(containerd.deprecated, facts, profile).problems[0].message
     facts = msgspec.structs.replace(facts, node_object=of_version(facts, "containerd://2.0.6"))
     assert (
@@ -167,7 +171,7 @@ def test_on_cgroup_version_2_the_driver_is_systemd(healthy: "Healthy", profile: 
 
 
 def test_a_newer_kubelet_takes_the_driver_that_containerd_2_tells(healthy: "Healthy", profile: "Profile") -> None:
-    facts = healthy(kubelet=kubelet_of(healthy(), cgroup_driver="", version="v1.34.0"))
+    facts = healthy(cri=UNASKED, kubelet=kubelet_of(healthy(), cgroup_driver="", version="v1.34.0"))
     assert judged(containerd.cgroup_driver, facts, profile).outcome is Outcome.UNKNOWN
     modern = msgspec.structs.replace(facts, node_object=of_version(facts, "containerd://2.0.6"))
     assert judged(containerd.cgroup_driver, modern, profile).outcome is Outcome.PASSED
@@ -218,3 +222,14 @@ def test_a_snapshotter_without_its_folder_is_critical(healthy: "Healthy", profil
     assert seen is not None
     gone = Known(msgspec.structs.replace(seen, there=False))
     assert told(judged(cni.snapshotter, healthy(snapshotter=gone), profile)) == [("overlayfs", Severity.CRITICAL)]
+
+
+def test_what_containerd_says_of_its_driver_comes_before_its_file(healthy: "Healthy", profile: "Profile") -> None:
+    seen = known(healthy().cri)
+    assert seen is not None
+    answer = msgspec.structs.replace(READY, cgroup_driver="cgroupfs")
+    says = Known(msgspec.structs.replace(seen, answer=answer))
+    result = judged(
+        containerd.cgroup_driver, healthy(cri=says, kubelet=kubelet_of(healthy(), version="v1.27.2")), profile
+    )
+    assert told(result) == [("kubelet", Severity.WARNING), ("containerd", Severity.WARNING)]

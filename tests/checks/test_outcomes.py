@@ -12,6 +12,7 @@ from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.cmdline import Argument
 from nodediag.facts.containerd_files import Broken
+from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
 from nodediag.facts.gke_versions import MapEntry
@@ -42,6 +43,7 @@ from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import Profile
 from tests.checks.kubelet_faults import kubelet_faults
+from tests.sockets import READY
 
 MISSING_NEEDS: Final = "/the/file"
 STOPPED: Final = Kubelet(running=False, state_folder=True)
@@ -242,6 +244,12 @@ def of_runtime(healthy: Make) -> dict[str, Facts]:
     line = FileEvidence(path="/etc/containerd/config.toml", line=3, text="root =")
     broken = Broken(path=line.path, why="no TOML", evidence=line)
     return {
+        "runtime.socket": healthy(runtime_sockets=with_fields(whole.runtime_sockets, sockets=())),
+        "runtime.ready": healthy(cri=Known(CriStatus(path="/s", refused="unknown service"))),
+        "runtime.network-ready": healthy(
+            cri=with_fields(whole.cri, answer=msgspec.structs.replace(READY, conditions=()))
+        ),
+        "runtime.version": healthy(cri=with_fields(whole.cri, answer=msgspec.structs.replace(READY, version="1.5.2"))),
         "runtime.config": healthy(containerd_config=with_fields(whole.containerd_config, broken=(broken,))),
         "runtime.config-deprecated": healthy(containerd_config=Known(runtime.parse(mirror))),
         "runtime.cgroup-driver": healthy(
@@ -293,7 +301,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         cgroups=missing, logs=missing, disks=missing, storage=missing, memory=missing, pressure=missing, load=missing,
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
         metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
-        units=missing, unit_files=missing, journald=missing, journal_use=missing,
+        runtime_sockets=missing, cri=missing, units=missing, unit_files=missing, journald=missing, journal_use=missing,
         software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
         update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
         kubelet_certificates=missing, healthz=missing,
@@ -348,7 +356,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
     nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=(), states={}, cmdline=())
-    nothing = msgspec.structs.replace(nothing, deprecated_keys={})
+    nothing = msgspec.structs.replace(nothing, deprecated_keys={}, runtime_versions={})
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

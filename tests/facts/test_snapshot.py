@@ -24,9 +24,10 @@ from nodediag.host.host import Host, Seen
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
+from tests.sockets import Socket
 
 if TYPE_CHECKING:
-    from tests.conftest import MakeFacts, MakeHost
+    from tests.conftest import Files, MakeFacts, MakeHost
 
 MOUNTINFO = """\
 26 1 254:0 / / ro,relatime - ext2 /dev/mapper/vroot ro
@@ -46,6 +47,7 @@ WELL: dict[str, str] = {
     "/proc/loadavg": "0.52 0.48 0.40 2/612 104127\n",
     "/proc/pressure/io": "some avg10=0.30 avg60=0.20 avg300=0.10 total=2345678\n",
 }
+CONTAINERD = "/run/containerd/containerd.sock"
 NODE: dict[str, str] = {
     "/proc/1/mountinfo": MOUNTINFO,
     "/proc/1/cgroup": "0::/init.scope\n",
@@ -99,7 +101,8 @@ def codes(facts: Facts) -> dict[str, Code]:
 
 def test_on_a_whole_node_every_fact_is_known(host: "MakeHost", facts: "MakeFacts") -> None:
     kubelet = Process(9, 1, "kubelet", ("kubelet",), "S", "/kubelet")
-    found = facts(host({**NODE, **ANSWERS}, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
+    files: Files = {**NODE, **ANSWERS, CONTAINERD: Socket()}
+    found = facts(host(files, processes=(kubelet,), uname=UNAME, statvfs=DISK, metadata=SERVER))
     assert codes(found) == {}
     assert found.blind_spots() == ()
     assert need(found.host_view).node is Answer.YES
@@ -131,6 +134,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "units",
             "software",
             "packet_filter",
+            "cri",
         ),
         Code.ABSENT,
     ) | {"metadata": Code.NOT_ASKED}  # no firmware says that this is Compute Engine
@@ -158,7 +162,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
-        " containerd_config cni snapshotter storage software toolbox cloud_init"
+        " runtime_sockets cri containerd_config cni snapshotter storage software toolbox cloud_init"
         " kubelet_certificates healthz packet_filter update_engine stray_processes runtime_programs apt sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
@@ -169,7 +173,9 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
 def test_one_fact_that_fails_leaves_the_others_whole(host: "MakeHost", facts: "MakeFacts") -> None:
     garbled = {"/proc/1/mountinfo": "garbled\n", "/etc/machine-id": "short\n", "/proc/stat": "", "/etc/os-release": ""}
     refused = Failure(Reason(code=Code.NOT_PERMITTED, detail="no"))
-    found = facts(host({**NODE, **garbled, "/proc/cmdline": refused, BUS_SOCKET: SYSTEMD}, uname=UNAME))
+    found = facts(
+        host({**NODE, **garbled, "/proc/cmdline": refused, BUS_SOCKET: SYSTEMD, CONTAINERD: Socket()}, uname=UNAME)
+    )
     assert codes(found) == {
         "mounts": Code.UNPARSABLE,
         "root_slot": Code.UNPARSABLE,

@@ -22,11 +22,13 @@ UNSEEN_CHECKS: Final = {
     "limits.inotify", "limits.cgroups", "disks.space", "disks.inodes", "boot.finished", "boot.jobs", "units.expected",
     "units.failed", "units.flapping", "units.drop-ins", "journald.persistent", "journald.bounded",
     "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init", "updates.engine",
-    "drift.sysctls", "apt.pending-reboot", "apt.release", "kubelet.certificates", "kubelet.healthz",
+    "drift.sysctls", "apt.pending-reboot", "apt.release", "kubelet.certificates", "kubelet.healthz", "runtime.socket",
+    "runtime.cni", "runtime.snapshotter", "runtime.ready", "runtime.network-ready", "runtime.version",
 }  # fmt: skip
 UNSEEN: Final = {
     "hostname", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox", "cloud_init",
     "sysctls", "update_engine", "stray_processes", "packet_filter", "kubelet_certificates", "healthz",
+    "runtime_sockets", "cri", "cni", "snapshotter",
 }  # fmt: skip
 UNSEEN_ON: Final = {"cos": {*UNSEEN, "packages"}, "ubuntu": UNSEEN}
 NOTHING: Final = "0000000000000000"

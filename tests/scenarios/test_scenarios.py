@@ -23,7 +23,9 @@ from nodediag.facts.snapshot import Facts
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
+    Connected,
     Content,
+    CriAnswer,
     Failure,
     HealthzAnswer,
     HealthzOutcome,
@@ -35,6 +37,7 @@ from nodediag.host.ask import (
     Read,
     Readlink,
     Reply,
+    RuntimeCondition,
     Stat,
     SystemdAnswer,
     Target,
@@ -63,6 +66,7 @@ from nodediag.profiles.load import Catalogue, builtin
 from nodediag.redact import redact_arguments, redact_text
 from nodediag.signatures.load import merge
 from tests.certificates import der, pem
+from tests.sockets import Socket
 
 HERE: Final = Path(__file__).parent
 STORIES: Final = sorted((HERE / "stories").glob("*.toml"))
@@ -109,6 +113,8 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     cgroups: dict[str, str] = {}
     certificates: dict[str, list[str]] = {}
     healthz: str = ""
+    sockets: dict[str, str] = {}
+    cri: str = ""
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -151,7 +157,7 @@ class StoryError(Exception):
 class MakeHost(Protocol):
     def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
-        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure],
+        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure],
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
@@ -223,6 +229,8 @@ def laid(under: Node, over: Node) -> Node:
         seen=under.seen if over.seen is None else over.seen,
         systemd=over.systemd or under.systemd,
         units={name: row for name, row in under.units.items() if name not in over.remove} | over.units,
+        sockets={path: word for path, word in under.sockets.items() if path not in over.remove} | over.sockets,
+        cri=over.cri or under.cri,
         links={path: target for path, target in under.links.items() if path not in over.remove} | over.links,
         healthz=over.healthz or under.healthz,
         certificates={path: rows for path, rows in under.certificates.items() if not is_below(path, over.remove)}
@@ -400,11 +408,13 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     if node.seen is False:
         return open_host(NOWHERE, budget_s=1).host
     held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
-    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Failure] = {**sysfs(node.block), **held}
+    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure] = {}
+    files |= {**sysfs(node.block), **held}
     files |= {path: Target(target) for path, target in node.links.items()}
     files |= systemd_of(node, now)
     files |= {HEALTHZ: healthz(node)} if node.kubelet else {}
     files |= {path: "".join(map(certificate, rows)) for path, rows in node.certificates.items()}
+    files |= {} if node.partial else sockets_of(node)
     if node.mount and node.table != "none":
         path = TABLE_PATHS[node.table or "mountinfo"]
         rows = "".join(f"{_ROOT_OF_BIND.sub(' ', row)} 0 0\n" for row in node.mount)
@@ -445,6 +455,32 @@ def certificate(row: str) -> str:
     """Make `SUBJECT SINCE UNTIL` a certificate in PEM, at the start of both days."""
     subject, since, until = row.split()
     return pem(der(subject, *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (since, until))))
+
+
+def sockets_of(node: Node) -> dict[str, Socket]:
+    return {path: Socket(knocked(path, word), runtime_of(node.cri)) for path, word in node.sockets.items()}
+
+
+def runtime_of(words: str) -> CriAnswer | Failure:
+    """Make `VERSION [CONDITION=REASON...]` what a runtime says of itself; `none` is one without the CRI."""
+    if words == "no-grpc":
+        return Failure(Reason(code=Code.NOT_ASKED, detail="this installation has no gRPC", needs="the extra `cri`"))
+    version, *pairs = words.split()
+    if version == "none":
+        return Failure(Reason(code=Code.UNSUPPORTED, detail="unknown service runtime.v1.RuntimeService"))
+    bad = dict(pair.split("=", 1) for pair in pairs)
+    conditions = tuple(
+        RuntimeCondition(type=name, status=name not in bad, reason=bad.get(name, ""), message="")
+        for name in ("RuntimeReady", "NetworkReady")
+    )
+    return CriAnswer(api="v1", name="containerd", version=version, conditions=conditions)
+
+
+def knocked(path: str, word: str) -> Connected | Failure:
+    if word in {"answers", "foreign"}:
+        return Connected(http2=word == "answers")
+    code = {"refuses": Code.ABSENT, "hangs": Code.TIMED_OUT, "closes": Code.CRASHED}[word]
+    return Failure(Reason(code=code, detail=f"{path}: {code}", needs="a server that answers"))
 
 
 def inputs_of(node: Node) -> Inputs:

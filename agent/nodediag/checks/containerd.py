@@ -12,6 +12,7 @@ from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.runtime import ContainerdConfig, Setting
 from nodediag.facts.snapshot import Facts
+from nodediag.host.ask import CriAnswer
 from nodediag.images import told
 from nodediag.images.gke import kubelet_release
 from nodediag.images.version import numbers
@@ -98,6 +99,11 @@ def cgroup_driver(facts: Facts, profile: Profile) -> Iterator[Problem]:
     found = of_kubelet(facts)
     rule = state.asked(facts, profile, _DRIVER)
     driver, setting = _runtime_driver(found)
+    answer = _answer(facts)
+    if answer is not None and answer.cgroup_driver:  # what it does, whatever the file says by now
+        driver = answer.cgroup_driver
+    elif found.incomplete is not msgspec.UNSET:
+        raise NotKnownError(found.incomplete)
     kubelet, cgroups = need(facts.kubelet), need(facts.cgroups)
     evidence: Evidence = _absent(found) if setting is None else setting.evidence
     theirs = _kubelet_driver(facts, kubelet, driver)
@@ -127,8 +133,6 @@ def cgroup_driver(facts: Facts, profile: Profile) -> Iterator[Problem]:
                 evidence=(evidence, cgroups.evidence),
             )
         )
-    if found.incomplete is not msgspec.UNSET:
-        raise NotKnownError(found.incomplete)
 
 
 def of_kubelet(facts: Facts) -> ContainerdConfig:
@@ -142,13 +146,21 @@ def of_kubelet(facts: Facts) -> ContainerdConfig:
 
 
 def version_of(facts: Facts) -> str:
-    """Give containerd's version as packages or the node's object tell it, empty where nothing does."""
+    """Give containerd's version as it says itself, or as packages or the node's object tell it; empty short of that."""
+    answer = _answer(facts)
+    if answer is not None:
+        return answer.version
     packages, theirs = known(facts.packages), told.node_object(facts)
     for package in packages.installed if packages is not None else ():
         if package.name in _PACKAGES:
             return package.version
     name, version = theirs.runtime if theirs is not None else (RuntimeName.UNKNOWN, "")
     return version if name is RuntimeName.CONTAINERD else ""
+
+
+def _answer(facts: Facts) -> CriAnswer | None:
+    seen = known(facts.cri)
+    return None if seen is None or seen.answer is msgspec.UNSET else seen.answer
 
 
 def _told(rule: DeprecatedKeyRule, version: str) -> bool:

@@ -13,6 +13,7 @@ from nodediag.facts import (
     cmdline as cmdline_,
     cni as cni_,
     conntrack as conntrack_,
+    cri as cri_,
     disks as disks_,
     file_handles as file_handles_,
     healthz as healthz_,
@@ -47,6 +48,7 @@ from nodediag.facts import (
     root_slot as root_slot_,
     runtime as runtime_,
     runtime_programs as runtime_programs_,
+    runtime_sockets as runtime_sockets_,
     snapshotter as snapshotter_,
     software as software_,
     storage as storage_,
@@ -64,8 +66,9 @@ from nodediag.facts.cloud_init import CloudInit
 from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.cni import Cni
 from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks
-from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, settle
+from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, known, settle
 from nodediag.facts.file_handles import FileHandles
 from nodediag.facts.gke_versions import GkeVersions
 from nodediag.facts.healthz import Healthz
@@ -99,6 +102,7 @@ from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.facts.runtime_programs import RuntimePrograms
+from nodediag.facts.runtime_sockets import RuntimeSockets
 from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
 from nodediag.facts.storage import Storage
@@ -143,6 +147,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     cni: Fact[Cni] = NOT_COLLECTED
     snapshotter: Fact[Snapshotter] = NOT_COLLECTED
+    runtime_sockets: Fact[RuntimeSockets] = NOT_COLLECTED
+    cri: Fact[CriStatus] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
     metadata: Fact[InstanceData] = NOT_COLLECTED
     instance_data: Fact[InstanceData] = NOT_COLLECTED
@@ -210,6 +216,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
     instance = attempt(instance_, host, elsewhere)
     containerd = attempt(runtime_, host, elsewhere)
     kubelet = attempt(kubelet_, host, elsewhere)
+    sockets = Unknown(elsewhere) if elsewhere is not None else _sockets(host, kubelet)
     return Facts(
         host_view=Known(view),
         os_release=os_release,
@@ -232,6 +239,8 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         containerd_config=containerd,
         cni=_configured(containerd, lambda config: cni_.derive(host, config)),
         snapshotter=_configured(containerd, lambda config: snapshotter_.derive(host, config)),
+        runtime_sockets=sockets,
+        cri=_cri(host, sockets),
         packages=packages,
         memory=attempt(memory_, host, elsewhere),
         pressure=attempt(pressure_, host, elsewhere),
@@ -272,6 +281,17 @@ def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
         return cgroups
     code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
     return Unknown(msgspec.structs.replace(cgroups.reason, code=code))
+
+
+def _sockets(host: Host, kubelet: Fact[Kubelet]) -> Fact[RuntimeSockets]:
+    return settle(lambda: runtime_sockets_.derive(host, known(kubelet)))
+
+
+def _cri(host: Host, sockets: Fact[RuntimeSockets]) -> Fact[CriStatus]:
+    if isinstance(sockets, Unknown):
+        return sockets
+    found = sockets.value
+    return settle(lambda: cri_.derive(host, found))
 
 
 def _configured(config: Fact[ContainerdConfig], work: Callable[[ContainerdConfig], T]) -> Fact[T]:

@@ -120,6 +120,18 @@ class Healthz(msgspec.Struct, frozen=True, tag=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 
 
+class Connect(msgspec.Struct, frozen=True, tag=True):
+    """Whether somebody answers at a socket, with the first words of HTTP/2, as a container runtime does (gRPC)."""
+
+    path: str
+
+
+class Cri(msgspec.Struct, frozen=True, tag=True):
+    """What the container runtime at a socket says of itself by the CRI, the interface that the kubelet uses."""
+
+    path: str
+
+
 Ask = (
     Read
     | List
@@ -136,6 +148,8 @@ Ask = (
     | Certificates
     | Kubeconfig
     | Healthz
+    | Connect
+    | Cri
 )
 
 
@@ -371,6 +385,40 @@ class HealthzAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """Answers Connect: the other end speaks HTTP/2, or something else."""
+
+    http2: bool
+
+
+class RuntimeCondition(msgspec.Struct, frozen=True):
+    """A condition of the runtime: RuntimeReady, NetworkReady, or one of its own."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+
+
+class RuntimeHandler(msgspec.Struct, frozen=True):
+    """What a pod may ask for by a RuntimeClass; the default one has no name."""
+
+    name: str
+    recursive_read_only_mounts: bool
+    user_namespaces: bool
+
+
+class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answers Cri: `api` is the version that was spoken; the driver is empty where the runtime does not tell it."""
+
+    api: str
+    name: str
+    version: str
+    conditions: tuple[RuntimeCondition, ...]
+    handlers: tuple[RuntimeHandler, ...] = ()
+    cgroup_driver: str = ""
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
@@ -393,6 +441,8 @@ Reply = (
     | CertificateList
     | KubeconfigAnswer
     | HealthzAnswer
+    | Connected
+    | CriAnswer
     | Failure
 )
 
@@ -403,6 +453,8 @@ def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
             return path
         case Statvfs(path=path) | Digest(path=path) | Certificates(path=path) | Kubeconfig(path=path):
+            return path
+        case Connect(path=path) | Cri(path=path):
             return path
         case Processes():
             return "the process list"

@@ -11,7 +11,11 @@ from nodediag.host.ask import (
     Ask,
     CertificateList,
     Certificates,
+    Connect,
+    Connected,
     Content,
+    Cri,
+    CriAnswer,
     Digest,
     Digested,
     Failure,
@@ -198,6 +202,14 @@ class Host:
     def units(self) -> SystemdAnswer:
         """Give what systemd says of the boot, its jobs and its units."""
         return self._ask(Units(), SystemdAnswer)
+
+    def connect(self, path: str) -> Connected:
+        """Knock at a socket; the reason is `timed_out` where nobody opens, `absent` where nobody listens."""
+        return self._ask(Connect(path), Connected)
+
+    def cri(self, path: str) -> CriAnswer:
+        """Give what the runtime at a socket says of itself; the reason is `not_asked` where we have no gRPC."""
+        return self._ask(Cri(path), CriAnswer, expected=Code.NOT_ASKED)
 
     def lock(self, path: str) -> bool:
         """Try once for the lock of this node; false where another diagnosis holds it."""

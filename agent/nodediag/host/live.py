@@ -14,7 +14,9 @@ from nodediag.host.ask import (
     PRIVATE_SOCKET,
     Ask,
     Certificates,
+    Connect,
     Content,
+    Cri,
     Digest,
     Digested,
     Failure,
@@ -48,6 +50,8 @@ from nodediag.host.root import NotGivenError, Root
 from nodediag.model.reason import Code, Reason
 
 UNITS_BUDGET_S: Final = 5.0  # less than a child is given, so that the answer is ours
+SOCKET_BUDGET_S: Final = 1.5  # as above
+CRI_BUDGET_S: Final = 4.0  # as above
 _NAMES_CAP_BYTES: Final = 8 * 1024 * 1024
 _NAME_COSTS_BYTES: Final = 64  # in memory, beside its letters
 _LOCKS_CAP_BYTES: Final = 4 * 1024 * 1024
@@ -85,11 +89,19 @@ class LiveSource:
     """A root directory of this machine, asked directly; a lock it takes is handed over, so that it outlives a child."""
 
     def __init__(
-        self, root: str, hand_over: Callable[[int], None] | None = None, *, units_budget_s: float = UNITS_BUDGET_S
+        self,
+        root: str,
+        hand_over: Callable[[int], None] | None = None,
+        *,
+        units_budget_s: float = UNITS_BUDGET_S,
+        socket_budget_s: float = SOCKET_BUDGET_S,
+        cri_budget_s: float = CRI_BUDGET_S,
     ) -> None:
         self._path = root
         self._root: Root | None = None
         self._units_budget_s = units_budget_s
+        self._socket_budget_s = socket_budget_s
+        self._cri_budget_s = cri_budget_s
         self._locks: list[int] = []
         self._hand_over = hand_over or self._locks.append
 
@@ -141,6 +153,10 @@ class LiveSource:
                 from nodediag.host import kubeconfig  # noqa: PLC0415 - as above
 
                 return kubeconfig.answer(path, self._read(path, kubeconfig.CAP_BYTES))
+            case Connect(path):
+                return self._connect(path)
+            case Cri(path):
+                return self._cri(path)
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -262,6 +278,24 @@ class LiveSource:
             return processes.living(f"/proc/self/fd/{procfs}", names, below)
         finally:
             os.close(procfs)
+
+    def _connect(self, path: str) -> Reply:
+        fd = self._open(path, os.O_PATH)
+        from nodediag.host import sockets  # noqa: PLC0415 - only where there is a socket
+
+        try:
+            return sockets.knock(fd, path, self._socket_budget_s)
+        finally:
+            os.close(fd)
+
+    def _cri(self, path: str) -> Reply:
+        fd = self._open(path, os.O_PATH)
+        from nodediag.host import cri  # noqa: PLC0415 - only where there is a socket
+
+        try:
+            return cri.ask(fd, path, self._cri_budget_s)
+        finally:
+            os.close(fd)
 
     def _units(self) -> Reply:
         """Ask at the first socket that answers; the bus's failure is told first, unless there is no bus."""

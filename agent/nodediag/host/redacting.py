@@ -2,7 +2,7 @@
 
 import msgspec
 
-from nodediag.host.ask import Ask, Content, MetadataAnswer, Process, ProcessList, Reply
+from nodediag.host.ask import Ask, Content, CriAnswer, MetadataAnswer, Process, ProcessList, Reply
 from nodediag.host.host import Source
 
 
@@ -18,10 +18,10 @@ class RedactingSource:
     def answer(self, ask: Ask) -> Reply:
         """Answer as the other source does."""
         reply = self._source.answer(ask)
-        return _masked(reply) if isinstance(reply, Content | MetadataAnswer | ProcessList) else reply
+        return _masked(reply) if isinstance(reply, Content | CriAnswer | MetadataAnswer | ProcessList) else reply
 
 
-def _masked(reply: Content | MetadataAnswer | ProcessList) -> Reply:
+def _masked(reply: Content | CriAnswer | MetadataAnswer | ProcessList) -> Reply:
     from nodediag.redact import redact, redact_text  # noqa: PLC0415 - see above
 
     match reply:
@@ -30,6 +30,9 @@ def _masked(reply: Content | MetadataAnswer | ProcessList) -> Reply:
         case MetadataAnswer(address, server, values, refused):
             masked = {key: redact_text(value) for key, value in values.items()}
             return MetadataAnswer(address, server, masked, refused)
+        case CriAnswer(conditions=conditions):
+            told = tuple(msgspec.structs.replace(one, message=redact_text(one.message)) for one in conditions)
+            return msgspec.structs.replace(reply, conditions=told)
         case ProcessList(processes, complete, programs):
             return ProcessList(tuple(_redacted(process) for process in processes), complete, programs)
 

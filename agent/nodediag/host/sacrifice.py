@@ -20,7 +20,7 @@ from typing import Final, NoReturn, TypeAlias
 import msgspec
 
 from nodediag.host import own
-from nodediag.host.ask import Ask, Digest, Failure, Healthz, Lock, Processes, Read, Reply, Statvfs, Units, place
+from nodediag.host.ask import Ask, Cri, Digest, Failure, Healthz, Lock, Processes, Read, Reply, Statvfs, Units, place
 from nodediag.host.child import detach
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
@@ -270,8 +270,8 @@ def _send(channel: socket.socket, message: bytes, handed: list[int]) -> None:
 
 
 def _is_long(ask: Ask) -> bool:
-    """Tell a question that takes long without anything being wrong: all processes or units, a file that may be huge."""
-    return isinstance(ask, Processes | Units | Digest | Healthz) or (
+    """Tell a question that takes long without anything being wrong: all processes or units, a runtime, a huge file."""
+    return isinstance(ask, Processes | Units | Digest | Healthz | Cri) or (
         isinstance(ask, Read) and ask.cap_bytes >= _LONG_READ_BYTES
     )
 

@@ -7,7 +7,9 @@ import msgspec
 from nodediag.host import processes
 from nodediag.host.ask import (
     Ask,
+    Connect,
     Content,
+    Cri,
     Failure,
     Healthz,
     List,
@@ -55,7 +57,7 @@ class TreeSource:
                 return self._uname()
             case Namespaces():
                 return self._namespaces(ask)
-            case Lock() | Metadata() | Units() | Healthz():  # a socket that lies in a folder is nobody's, or ours
+            case Lock() | Metadata() | Units() | Healthz() | Connect() | Cri():  # its sockets are nobody's, or ours
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")

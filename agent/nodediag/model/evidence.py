@@ -85,6 +85,14 @@ class DbusEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     text: str
 
 
+class CriEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cri"):
+    """What a container runtime answered at a socket, by the CRI, and of what."""
+
+    path: str
+    name: str
+    text: str
+
+
 Evidence = (
     FileEvidence
     | PathEvidence
@@ -96,4 +104,5 @@ Evidence = (
     | HttpEvidence
     | InputEvidence
     | DbusEvidence
+    | CriEvidence
 )

@@ -189,6 +189,7 @@ class Catalogue:
             cmdline=laid.cmdline,
             deprecated_keys=laid.deprecated_keys,
             own_keys=laid.own_keys,
+            runtime_versions=laid.runtime_versions,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -241,6 +242,7 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         cmdline=(*under.cmdline, *over.cmdline),
         deprecated_keys={**under.deprecated_keys, **over.deprecated_keys},
         own_keys=(*under.own_keys, *over.own_keys),
+        runtime_versions={**under.runtime_versions, **over.runtime_versions},
     )
 
 

@@ -272,6 +272,18 @@ class DeprecatedKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     remedy: str = ""
 
 
+class RuntimeVersionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which containerd goes with a kubelet of a release or later: the least version, or the first that is too new."""
+
+    kubelet: str
+    least: str = ""
+    below: str = ""
+    severity: Severity
+    why: str
+    source: str
+    remedy: str = ""
+
+
 class OwnKeysRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the image's own scripts write into containerd's configuration, as `key` or `key=value` with `*`."""
 
@@ -314,6 +326,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cmdline: tuple[ArgumentRule, ...] = ()
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
+    runtime_versions: dict[str, RuntimeVersionRule] = {}
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -353,3 +366,4 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     cmdline: tuple[ArgumentRule, ...] = ()
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
+    runtime_versions: dict[str, RuntimeVersionRule] = {}

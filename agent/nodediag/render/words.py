@@ -7,6 +7,7 @@ import msgspec
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import (
+    CriEvidence,
     DbusEvidence,
     Evidence,
     FileEvidence,
@@ -160,7 +161,7 @@ def told(evidence: Evidence, most: int = _MOST_TEXT) -> str:  # noqa: C901, PLR0
             return f"{url}: {text[:most]}"
         case InputEvidence(option=option, path=path, text=text):
             return f"{option} {path}: {text[:most]}"
-        case DbusEvidence(path=path, name=name, text=text):
+        case CriEvidence(path=path, name=name, text=text) | DbusEvidence(path=path, name=name, text=text):
             return f"{path} on {name}: {text[:most]}"
 
 
