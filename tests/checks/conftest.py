@@ -45,6 +45,7 @@ from nodediag.facts.processes import Processes
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
 from nodediag.facts.runtime_sockets import RuntimeSocket, RuntimeSockets, SocketState
+from nodediag.facts.shims import Shims
 from nodediag.facts.snapshot import Facts
 from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
@@ -171,6 +172,7 @@ SOCKET: Final = RuntimeSocket(
 )  # fmt: skip
 ADDED: Final = {
     "cri": CriStatus(path=SOCKET.path, answer=msgspec.structs.replace(READY, version="2.0.6")),
+    "shims": Shims(total=12, left=(), left_total=0),
     "runtime_sockets": RuntimeSockets(sockets=(SOCKET,), endpoint=SOCKET.path),
     "containerd_config": runtime.parse(CONFIG),
     "cni": CNI,

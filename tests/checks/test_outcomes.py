@@ -26,6 +26,7 @@ from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Parent
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime_programs import RuntimeProgram, RuntimePrograms
+from nodediag.facts.shims import Left, Shim, Shims
 from nodediag.facts.snapshot import Facts
 from nodediag.facts.software import Manager, Software
 from nodediag.facts.storage import Storage, Use, Uses
@@ -242,9 +243,12 @@ def of_runtime(healthy: Make) -> dict[str, Facts]:
     whole = healthy()
     mirror = '[plugins.cri.registry.mirrors."a"]\n  endpoint = ["https://b"]\n'
     line = FileEvidence(path="/etc/containerd/config.toml", line=3, text="root =")
+    shim = ProcessEvidence(pid=8, name="containerd-shim", text="-id a")
+    left = Shim(pid=8, namespace="k8s.io", id="a", gone=Left.BUNDLE, evidence=shim)
     broken = Broken(path=line.path, why="no TOML", evidence=line)
     return {
         "runtime.socket": healthy(runtime_sockets=with_fields(whole.runtime_sockets, sockets=())),
+        "runtime.shims": healthy(shims=Known(Shims(total=12, left=(left,), left_total=1))),
         "runtime.ready": healthy(cri=Known(CriStatus(path="/s", refused="unknown service"))),
         "runtime.network-ready": healthy(
             cri=with_fields(whole.cri, answer=msgspec.structs.replace(READY, conditions=()))
@@ -301,7 +305,8 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         cgroups=missing, logs=missing, disks=missing, storage=missing, memory=missing, pressure=missing, load=missing,
         processes=missing, pids=missing, file_handles=missing, inotify=missing, conntrack=missing, kubepods=missing,
         metadata=missing, node_object=missing, gke_versions=missing, os_release=missing,
-        runtime_sockets=missing, cri=missing, units=missing, unit_files=missing, journald=missing, journal_use=missing,
+        runtime_sockets=missing, shims=missing, cri=missing,
+        units=missing, unit_files=missing, journald=missing, journal_use=missing,
         software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
         update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
         kubelet_certificates=missing, healthz=missing,

@@ -149,7 +149,7 @@ def test_what_a_capture_lacks_was_not_captured_and_is_a_blind_spot(host: "MakeHo
     unknown = [
         name
         for name in NAMES
-        if name not in {"host_view", "kubelet", "processes", "stray_processes", "runtime_programs"}
+        if name not in {"host_view", "kubelet", "processes", "stray_processes", "runtime_programs", "shims"}
     ]  # the host of tests lists no processes
     captured = {"healthz": Code.ABSENT}
     assert codes(found) == dict.fromkeys(unknown, Code.NOT_CAPTURED) | captured
@@ -162,7 +162,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
     hidden = (
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
-        " runtime_sockets cri containerd_config cni snapshotter storage software toolbox cloud_init"
+        " shims runtime_sockets cri containerd_config cni snapshotter storage software toolbox cloud_init"
         " kubelet_certificates healthz packet_filter update_engine stray_processes runtime_programs apt sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)

@@ -28,7 +28,7 @@ UNSEEN_CHECKS: Final = {
 UNSEEN: Final = {
     "hostname", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox", "cloud_init",
     "sysctls", "update_engine", "stray_processes", "packet_filter", "kubelet_certificates", "healthz",
-    "runtime_sockets", "cri", "cni", "snapshotter",
+    "shims", "runtime_sockets", "cri", "cni", "snapshotter",
 }  # fmt: skip
 UNSEEN_ON: Final = {"cos": {*UNSEEN, "packages"}, "ubuntu": UNSEEN}
 NOTHING: Final = "0000000000000000"

@@ -49,6 +49,7 @@ from nodediag.facts import (
     runtime as runtime_,
     runtime_programs as runtime_programs_,
     runtime_sockets as runtime_sockets_,
+    shims as shims_,
     snapshotter as snapshotter_,
     software as software_,
     storage as storage_,
@@ -103,6 +104,7 @@ from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.facts.runtime_programs import RuntimePrograms
 from nodediag.facts.runtime_sockets import RuntimeSockets
+from nodediag.facts.shims import Shims
 from nodediag.facts.snapshotter import Snapshotter
 from nodediag.facts.software import Software
 from nodediag.facts.storage import Storage
@@ -149,6 +151,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     snapshotter: Fact[Snapshotter] = NOT_COLLECTED
     runtime_sockets: Fact[RuntimeSockets] = NOT_COLLECTED
     cri: Fact[CriStatus] = NOT_COLLECTED
+    shims: Fact[Shims] = NOT_COLLECTED
     packages: Fact[Packages] = NOT_COLLECTED
     metadata: Fact[InstanceData] = NOT_COLLECTED
     instance_data: Fact[InstanceData] = NOT_COLLECTED
@@ -241,6 +244,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         snapshotter=_configured(containerd, lambda config: snapshotter_.derive(host, config)),
         runtime_sockets=sockets,
         cri=_cri(host, sockets),
+        shims=attempt(shims_, host, elsewhere),
         packages=packages,
         memory=attempt(memory_, host, elsewhere),
         pressure=attempt(pressure_, host, elsewhere),
