@@ -42,6 +42,8 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_stat("/usr/sbin/mount.ceph", "/usr/bin/rbd", "/usr/sbin/iscsiadm"),
     *_listed("/sys/class/iscsi_session", "/sys/class/fc_host"),
     *_read("/etc/containerd/config.toml", "/proc/meminfo", "/proc/vmstat"),
+    *_listed("/etc/cni/net.d"),
+    *_stat("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock", "/run/dockershim.sock"),
     *_read("/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"),
     *_read("/proc/loadavg", "/sys/devices/system/cpu/online", "/proc/sys/kernel/threads-max"),
     *_read("/proc/sys/kernel/pid_max", "/proc/sys/fs/file-nr"),

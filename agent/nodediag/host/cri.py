@@ -13,7 +13,7 @@ from nodediag.model.reason import Code, Reason
 MISSING: Final = Reason(
     code=Code.NOT_ASKED,
     detail="the runtime was not asked by the CRI: this installation of nodediag has no gRPC",
-    needs="nodediag with its extra `cri` (pip install 'nodediag[cri]')",
+    needs="grpcio and protobuf beside nodediag, its extra `cri`: pip install 'nodediag[cri]'",
 )
 _VERSIONS: Final = ("v1", "v1alpha2")
 _MOST_BYTES: Final = 1024 * 1024
