@@ -12,6 +12,7 @@ from nodediag.errors import ParseError, ReadError
 from nodediag.facts import (
     cloud_init,
     cmdline,
+    cni,
     conntrack,
     file_handles,
     journald,
@@ -108,6 +109,7 @@ PARSERS: dict[str, Parser] = {
     "toolbox": lambda lines: [line.text for line in toolbox.parse(lines).values()],
     "lsblk": lambda lines: partition_lists.parse_lsblk(lines, PATH),
     "blkid": lambda lines: partition_lists.parse_blkid(lines, PATH),
+    "cni": lambda lines: cni.parse("\n".join(line.text for line in lines), "/etc/cni/net.d/a.conf"),
     "containerd": lambda lines: runtime.parse("\n".join(line.text for line in lines)),
 }
 PIECES = st.sampled_from([

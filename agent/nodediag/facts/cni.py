@@ -65,7 +65,7 @@ def derive(host: Host, config: ContainerdConfig) -> Cni:
         return Cni(conf_dir=folder, bin_dirs=folders, evidence=evidence, incomplete=incomplete)
     path = f"{conf_dir}/{found[0]}"
     try:
-        named, broken = _named(host.text(path), path), ""
+        named, broken = parse(host.text(path), path), ""
     except ParseError as error:
         named, broken = (), error.reason.detail
     programs, unseen = _programs(host, named, tuple(folder.path for folder in folders), path)
@@ -96,7 +96,7 @@ def _bin_dirs(host: Host, config: ContainerdConfig) -> tuple[tuple[Folder, ...],
     return tuple(folders), reason
 
 
-def _named(text: str, path: str) -> tuple[str, ...]:
+def parse(text: str, path: str) -> tuple[str, ...]:
     """Give the plugins that a configuration names, those for addresses too; raises ParseError for what is none."""
     loaded = plain.from_json(text.encode("utf-8", "surrogatepass"), path)
     plugins = plain.items_at(loaded, "plugins") or [loaded]
