@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+import msgspec
+
 from nodediag.facts.fact import known
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told, windows
@@ -100,7 +102,7 @@ def _runtime(facts: Facts, image: Image) -> Runtime:
     kubelet, packages = known(facts.kubelet), known(facts.packages)
     theirs = told.node_object(facts)
     named, by_api = theirs.runtime if theirs is not None else (image.runtime, "")
-    reported = by_api if by_api and named is image.runtime else UNKNOWN
+    reported = _own_word(facts, image) or (by_api if by_api and named is image.runtime else UNKNOWN)
     if kubelet is None:
         return Runtime(name=image.runtime, version=reported, endpoint=UNKNOWN)
     if not kubelet.running:
@@ -108,6 +110,13 @@ def _runtime(facts: Facts, image: Image) -> Runtime:
     names = {image.runtime.value, f"{image.runtime.value}.io", f"{image.runtime.value}-ce"}
     version = next((p.version for p in packages.installed if p.name in names), reported) if packages else reported
     return Runtime(name=image.runtime, version=version, endpoint=kubelet.endpoint or UNKNOWN)
+
+
+def _own_word(facts: Facts, image: Image) -> str:
+    """Give the version that the runtime tells by the CRI; docker is told of by a shim of another version."""
+    seen = known(facts.cri)
+    answer = seen.answer if seen is not None else msgspec.UNSET
+    return answer.version if answer is not msgspec.UNSET and answer.name == image.runtime.value else ""
 
 
 def _kubelet_version(facts: Facts) -> str:
