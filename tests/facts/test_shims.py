@@ -53,11 +53,20 @@ def test_what_only_bears_the_name_is_none(host: "MakeHost") -> None:
     assert shims.collect(host({}, processes=(other,))).total == 0
 
 
-def test_one_whose_folder_is_not_shown_is_not_passed_over(host: "MakeHost") -> None:
+def test_where_no_folder_is_shown_nothing_is_said_and_it_is_one_blind_spot(host: "MakeHost") -> None:
     refused = Failure(Reason(code=Code.NOT_PERMITTED, detail="no"))
-    seen = shims.collect(host({"/proc/10/cwd": refused, "/proc/10/stat": ""}, processes=(shim(10, "a"),)))
+    node_ = host({"/proc/10/cwd": refused, "/proc/10/stat": ""}, processes=(shim(10, "a"),))
+    with pytest.raises(ReadError) as raised:
+        shims.collect(node_)
+    assert raised.value.reason.code is Code.NOT_PERMITTED
+    assert node_.blind_spots() == ()
+
+
+def test_one_that_cannot_be_looked_at_is_not_passed_over(host: "MakeHost") -> None:
+    late = Failure(Reason(code=Code.TIMED_OUT, detail="no"))
+    seen = shims.collect(host({"/proc/10/cwd": late, "/proc/10/stat": ""}, processes=(shim(10, "a"),)))
     assert seen.unseen
-    assert (seen.unseen.code, seen.left) == (Code.NOT_PERMITTED, ())
+    assert (seen.unseen.code, seen.left) == (Code.TIMED_OUT, ())
 
 
 def test_of_a_part_of_the_processes_nothing_is_said(host: "MakeHost") -> None:

@@ -24,11 +24,12 @@ UNSEEN_CHECKS: Final = {
     "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init", "updates.engine",
     "drift.sysctls", "apt.pending-reboot", "apt.release", "kubelet.certificates", "kubelet.healthz", "runtime.socket",
     "runtime.cni", "runtime.snapshotter", "runtime.ready", "runtime.network-ready", "runtime.version",
+    "runtime.shims",
 }  # fmt: skip
 UNSEEN: Final = {
     "hostname", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox", "cloud_init",
     "sysctls", "update_engine", "stray_processes", "packet_filter", "kubelet_certificates", "healthz",
-    "shims", "runtime_sockets", "cri", "cni", "snapshotter",
+    "shims", "runtime_sockets", "cni", "snapshotter",
 }  # fmt: skip
 UNSEEN_ON: Final = {"cos": {*UNSEEN, "packages"}, "ubuntu": UNSEEN}
 NOTHING: Final = "0000000000000000"

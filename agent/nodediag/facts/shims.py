@@ -52,7 +52,7 @@ class Shims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(host: Host) -> Shims:
-    """Look at each; raises ReadError where not every process was seen, or no shim shows its folder."""
+    """Look at each; raises ReadError where not every process was seen, or shims do not show their folders."""
     seen = listed(host)
     if not seen.complete:
         detail = "not every process was seen"
@@ -64,6 +64,8 @@ def collect(host: Host) -> Shims:
         try:
             gone = _gone(host, process)
         except ReadError as error:
+            if error.reason.code is Code.NOT_PERMITTED:  # of none, then
+                raise
             unseen = error.reason
             continue
         if gone is not None and _lives(host, process.pid):
@@ -73,9 +75,12 @@ def collect(host: Host) -> Shims:
 
 def _gone(host: Host, process: Process) -> Left | None:
     """Tell what of its pod is gone; nothing of a shim that has ended meanwhile."""
-    folder = host.absent(host.readlink, f"/proc/{process.pid}/cwd")
-    if folder is None:
-        return None
+    try:
+        folder = host.working_folder(process.pid)
+    except ReadError as error:
+        if error.reason.code is Code.ABSENT:
+            return None
+        raise
     if folder.endswith(_DELETED):
         return Left.BUNDLE
     told = host.absent(host.text, f"{folder}/{_INIT_PID}")

@@ -156,6 +156,10 @@ class Host:
         """Give a symbolic link's target as it is written."""
         return self._ask(Readlink(path), Target).target
 
+    def working_folder(self, pid: int) -> str:
+        """Give the folder a process works in, with ` (deleted)` behind one that is gone; only a tracer may ask."""
+        return self._ask(Readlink(f"/proc/{pid}/cwd"), Target, expected=Code.NOT_PERMITTED).target
+
     def link(self, path: str) -> str | None:
         """Give a symbolic link's target as it is written, None for what is no link."""
         try:
