@@ -55,8 +55,8 @@ from tests.sockets import Socket
 pytest_plugins = ["tests.built"]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HEALTHZ = "http://127.0.0.1:10248/healthz"
-# systemd answers at its bus's socket, the kubelet at its URL
-Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure]
+# systemd answers at its bus's socket, the kubelet at its URL; whose a file is stands at `stat PATH`, else it is root's
+Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure]
 
 
 class TextSource:
@@ -86,11 +86,13 @@ class TextSource:
                 below = path.rstrip("/") + "/"
                 names = {file[len(below) :].split("/")[0] for file in self._files if file.startswith(below)}
                 return Names(tuple(sorted(names))) if names else self._lacking(ask)
+            case Stat(path) if isinstance(said := self._files.get(f"stat {path}"), PathStat):
+                return said
             case Stat(path):
                 held = self._files.get(path)
                 if isinstance(held, str | bytes):
                     program = held[:4] in {"\x7fELF", b"\x7fELF"}
-                    return PathStat(PathType.FILE, "0755" if program else "0644", len(held), "0:1")
+                    return PathStat(PathType.FILE, "0755" if program else _mode(path), len(held), "0:1", 0, 0)
                 if isinstance(held, Socket):
                     return PathStat(PathType.SOCKET, "0660", 0, "0:1")
                 known = held is not None or any(file.startswith(path + "/") for file in self._files)
@@ -137,7 +139,7 @@ class TextSource:
             return held
         if isinstance(held, Target):
             return self._read(held.target, cap_bytes)
-        if isinstance(held, SystemdAnswer | HealthzAnswer | Socket):
+        if isinstance(held, SystemdAnswer | HealthzAnswer | PathStat | Socket):
             return Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is a socket"))
         data = held.encode() if isinstance(held, str) else held
         if len(data) > cap_bytes:
@@ -146,6 +148,10 @@ class TextSource:
 
     def _lacking(self, ask: Ask) -> Failure:
         return Failure(Reason(code=self._missing, detail=f"{place(ask)} is not there"))
+
+
+def _mode(path: str) -> str:
+    return "0600" if path.endswith(".pem") else "0644"
 
 
 class MakeHost(Protocol):

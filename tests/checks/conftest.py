@@ -28,6 +28,7 @@ from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.kubelet_certificates import Held, KubeletCertificates, Role
 from nodediag.facts.kubelet_config import Told
+from nodediag.facts.kubelet_files import KubeletFile, KubeletFiles, Role as FileRole
 from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
@@ -110,7 +111,7 @@ KUBELET: Final = Kubelet(
     running=True, pids=(7,), endpoint="unix:///run/containerd/containerd.sock", endpoint_from=EndpointFrom.FLAG,
     settings=Settings(reserved={"kubeReserved.memory": RESERVED}), state_folder=True,
     cgroup_driver="systemd", version="v1.34.0-gke.1662000",
-    flags={"version": "v1.34.0-gke.1662000", "node-labels": "cloud.google.com/gke-nodepool=p"},
+    flags={"config": "/k", "version": "v1.34.0-gke.1662000", "node-labels": "cloud.google.com/gke-nodepool=p"},
     evidence=(ProcessEvidence(pid=7, name="kubelet", text="kubelet"),),
 )  # fmt: skip
 MEMORY: Final = Memory(
@@ -206,6 +207,9 @@ CLIENT: Final = Certificate(
 )  # fmt: skip
 CERTIFICATES: Final = KubeletCertificates(
     held=(Held(role=Role.CLIENT, path="/c.pem", rotates=True, certificates=(CLIENT,)),)
+)
+FILES: Final = KubeletFiles(
+    files=(KubeletFile(role=FileRole.KUBECONFIG, path="/var/lib/kubelet/kubeconfig", owner="0:0", mode="0600"),)
 )
 IMAGE: Final = Image(
     os_family=OsFamily.COS, gke=Answer.YES, gce=Answer.YES, runtime=RuntimeName.CONTAINERD,
@@ -339,6 +343,7 @@ def healthy(table: Table) -> Healthy:
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
         kubelet_certificates=Known(CERTIFICATES),
+        kubelet_files=Known(FILES),
         healthz=Known(
             Healthz(url="http://127.0.0.1:10248/healthz", outcome=HealthzOutcome.ANSWERED, status=200, text="ok")
         ),

@@ -1,12 +1,23 @@
 """Nodes whose kubelet has a fault, one for each check of the kubelet's."""
 
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from nodediag.facts.fact import Known, known
+from nodediag.facts.kubelet_config import Told
 from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import FileEvidence
+from nodediag.model.logs import LogFinding, LogSample
+from nodediag.model.outcome import Severity
+
+EVICTED: Final = LogFinding(
+    id="kubelet.memory-pressure-eviction", condition="memory-pressure-eviction", title="The kubelet evicts pods",
+    severity=Severity.CRITICAL, count=3, first="2026-11-20T10:00:00Z", last="2026-11-20T11:00:00Z", active=False,
+    subjects=("namespace=default", "pod=web-1"), units=("kubelet.service",), cause="need", remedy="look", source="here",
+    samples=(LogSample(time="2026-11-20T11:00:00Z", unit="kubelet.service", cursor="s=1", text="must evict pod(s)"),),
+)  # fmt: skip
 
 
 class Make(Protocol):
@@ -23,7 +34,21 @@ def kubelet_faults(healthy: Make) -> dict[str, Facts]:
     asked = known(healthy().healthz)
     assert asked is not None
     stuck = msgspec.structs.replace(asked, status=500, text="[-]syncloop failed")
+    kubelet, files = known(healthy().kubelet), known(healthy().kubelet_files)
+    assert kubelet is not None
+    assert files is not None
+    anybody = Told(
+        value="AlwaysAllow", by="mode in /k", evidence=FileEvidence(path="/k", line=2, text="  mode: AlwaysAllow")
+    )
+    open_file = msgspec.structs.replace(files.files[0], mode="0666")
+    logs = known(healthy().logs)
+    assert logs is not None
     return {
+        "logs.evictions": healthy(logs=Known(msgspec.structs.replace(logs, signatures=(EVICTED,)))),
+        "kubelet.file-modes": healthy(kubelet_files=Known(msgspec.structs.replace(files, files=(open_file,)))),
+        "kubelet.configuration": healthy(
+            kubelet=Known(msgspec.structs.replace(kubelet, told={"authorization.mode": anybody}))
+        ),
         "kubelet.healthz": healthy(healthz=Known(stuck)),
         "kubelet.certificates": healthy(kubelet_certificates=Known(expired)),
     }

@@ -55,7 +55,7 @@ PARENT: Final = Parent(pid=80, name="app", zombies=200, evidence=ProcessEvidence
 OF_OBJECT: Final = {"image.node-object", "node.conditions", "node.conditions-agree"}
 SYSTEMD: Final = {"boot.finished", "boot.jobs", "units.failed", "units.flapping", "journald.bounded"}
 ALWAYS_ASKED: Final = {"image.identified", "image.consistent", *OF_OBJECT, *LOGS, *SYSTEMD}
-OF_PACKAGES: Final = ("apt.", "drift.packages")  # COS has none, see test_apt.py
+OF_PACKAGES: Final = ("apt.", "drift.packages", "kubelet.version-skew")  # COS has none; see test_apt.py, test_skew.py
 IDS: Final = [check.id for check in CHECKS if not check.id.startswith(OF_PACKAGES)]
 
 
@@ -309,7 +309,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         units=missing, unit_files=missing, journald=missing, journal_use=missing,
         software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
         update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
-        kubelet_certificates=missing, healthz=missing,
+        kubelet_certificates=missing, healthz=missing, kubelet_files=missing,
     )  # fmt: skip
     single = Facts(host_view=blind.host_view, os_release=healthy().os_release, image=unsure)
     return {check.id: single if check.id == "image.consistent" else blind for check in CHECKS}
@@ -361,7 +361,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
     nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=(), states={}, cmdline=())
-    nothing = msgspec.structs.replace(nothing, deprecated_keys={}, runtime_versions={})
+    nothing = msgspec.structs.replace(nothing, deprecated_keys={}, runtime_versions={}, skew={})
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

@@ -163,7 +163,8 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
         "os_release lsb_release machine hostname instance mounts root_slot disks memory pressure load processes cgroups"
         " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
         " shims runtime_sockets cri containerd_config cni snapshotter storage software toolbox cloud_init"
-        " kubelet_certificates healthz packet_filter update_engine stray_processes runtime_programs apt sysctls"
+        " kubelet_certificates kubelet_files healthz packet_filter update_engine stray_processes runtime_programs apt"
+        " sysctls"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")

@@ -83,6 +83,7 @@ def test_as_root_without_capabilities_all_that_was_given_is_known(
         "lsb_release": "not_captured",
         "hostname": "other_namespace",
         **dict.fromkeys(("containerd_config", "cni", "snapshotter", "runtime_sockets", "cri"), "not_captured"),
+        **dict.fromkeys(("kubelet_certificates", "kubelet_files"), "not_captured"),
         "file_handles": "not_captured",  # /proc/sys/fs is covered
         "inotify": "not_captured",
         "kubepods": "not_captured",  # nor is it given the cgroups

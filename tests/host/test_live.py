@@ -178,7 +178,7 @@ def test_a_stat_tells_what_a_path_leads_to(tmp_path: Path, asked: "Asked") -> No
     os.mkfifo(tmp_path / "fifo")
     source = asked(tmp_path)
     device = os.stat(tmp_path).st_dev
-    told = PathStat(PathType.FILE, "4640", 4, f"{os.major(device)}:{os.minor(device)}")
+    told = PathStat(PathType.FILE, "4640", 4, f"{os.major(device)}:{os.minor(device)}", os.geteuid(), os.getegid())
     assert source.answer(Stat("/file")) == source.answer(Stat("/link")) == told
     fifo = source.answer(Stat("/fifo"))
     assert isinstance(fifo, PathStat)

@@ -24,7 +24,7 @@ UNSEEN_CHECKS: Final = {
     "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init", "updates.engine",
     "drift.sysctls", "apt.pending-reboot", "apt.release", "kubelet.certificates", "kubelet.healthz", "runtime.socket",
     "runtime.cni", "runtime.snapshotter", "runtime.ready", "runtime.network-ready", "runtime.version",
-    "runtime.shims",
+    "runtime.shims", "kubelet.file-modes",
 }  # fmt: skip
 UNSEEN: Final = {
     "hostname", "file_handles", "inotify", "kubepods", "unit_files", "journald", "software", "toolbox", "cloud_init",

@@ -48,3 +48,13 @@ def test_a_kubelet_that_says_it_is_not_well_or_nothing_at_all_is_found(
     assert problem.severity is severity
     assert words in problem.message
     assert sick.report("--no-logs", "--root", "/tmp/recording").check("kubelet.healthz") == one.check("kubelet.healthz")
+
+
+def test_files_that_others_may_write_or_read_are_found(sick: Node) -> None:
+    sick.run("chmod", "666", "/var/lib/kubelet/kubeconfig")
+    sick.run("chmod", "644", CLIENT)
+    sick.run("chown", "1000", "/home/kubernetes/kubelet-config.yaml")
+    one = sick.report("--no-logs")
+    assert severities(one, "kubelet.file-modes") == dict.fromkeys(
+        ("/var/lib/kubelet/kubeconfig", "/home/kubernetes/kubelet-config.yaml", CLIENT), Severity.WARNING
+    )

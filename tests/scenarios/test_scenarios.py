@@ -33,6 +33,8 @@ from nodediag.host.ask import (
     List,
     MetadataAnswer,
     Names,
+    PathStat,
+    PathType,
     Process,
     Read,
     Readlink,
@@ -115,6 +117,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     healthz: str = ""
     sockets: dict[str, str] = {}
     cri: str = ""
+    modes: dict[str, str] = {}
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -157,7 +160,7 @@ class StoryError(Exception):
 class MakeHost(Protocol):
     def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
-        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure],
+        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure],
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
@@ -233,6 +236,7 @@ def laid(under: Node, over: Node) -> Node:
         cri=over.cri or under.cri,
         links={path: target for path, target in under.links.items() if path not in over.remove} | over.links,
         healthz=over.healthz or under.healthz,
+        modes=under.modes | over.modes,
         certificates={path: rows for path, rows in under.certificates.items() if not is_below(path, over.remove)}
         | over.certificates,
     )
@@ -408,10 +412,11 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     if node.seen is False:
         return open_host(NOWHERE, budget_s=1).host
     held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
-    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | Socket | Failure] = {}
+    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure] = {}
     files |= {**sysfs(node.block), **held}
     files |= {path: Target(target) for path, target in node.links.items()}
     files |= systemd_of(node, now)
+    files |= {f"stat {path}": mode_of(row) for path, row in node.modes.items()}
     files |= {HEALTHZ: healthz(node)} if node.kubelet else {}
     files |= {path: "".join(map(certificate, rows)) for path, rows in node.certificates.items()}
     files |= {} if node.partial else sockets_of(node)
@@ -441,6 +446,13 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     server = MetadataAnswer("169.254.169.254", "Metadata Server for VM", known, refused) if node.metadata else None
     uname = uname if isinstance(uname, UnameAnswer) else None
     return make(files, processes=processes, uname=uname, statvfs=told, metadata=server)
+
+
+def mode_of(row: str) -> PathStat:
+    """Make `MODE UID:GID` what is told of a file."""
+    mode, owner = row.split()
+    uid, gid = map(int, owner.split(":"))
+    return PathStat(PathType.FILE, mode, 1, "0:1", uid, gid)
 
 
 def healthz(node: Node) -> HealthzAnswer:

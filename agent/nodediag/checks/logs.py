@@ -62,7 +62,7 @@ def crashes(facts: Facts, profile: Profile) -> Iterator[Problem]:
     logs = need(facts.logs)
     for end in logs.abrupt_ends:
         yield _crash(end, logs)
-    _must_be_whole(logs)
+    must_be_whole(logs)
 
 
 @check("logs.complete", title="The journal holds all that was logged in its window", needs=NEEDS)
@@ -78,10 +78,10 @@ def _told(logs: LogResult, severity: Severity) -> Iterator[Problem]:
     for finding in logs.signatures:
         if finding.severity is severity and finding.active:
             yield _problem(finding)
-    _must_be_whole(logs)
+    must_be_whole(logs)
 
 
-def _must_be_whole(logs: LogResult) -> None:
+def must_be_whole(logs: LogResult) -> None:
     """What we did not get to read may hold another failure; what the journal lost is told by `logs.complete`."""
     for loss in logs.losses:
         if loss.reason.code in _OURS:

@@ -8,7 +8,7 @@ from typing import Final
 
 from nodediag.facts.packages import CAP_BYTES, STATUS_PATH
 from nodediag.facts.process_list import ASK
-from nodediag.host.ask import Ask, List, Read, Readlink, Stat, Uname, Units
+from nodediag.host.ask import Ask, Kubeconfig, List, Read, Readlink, Stat, Uname, Units
 from nodediag.host.host import TEXT_CAP_BYTES
 
 _MIB: Final = 1024 * 1024
@@ -44,6 +44,9 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_read("/etc/containerd/config.toml", "/proc/meminfo", "/proc/vmstat"),
     *_listed("/etc/cni/net.d"),
     *_stat("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock", "/run/dockershim.sock"),
+    Kubeconfig("/var/lib/kubelet/kubeconfig"),
+    *_stat("/var/lib/kube-proxy/kubeconfig", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
+    *_stat("/var/lib/kubelet/pki/kubelet-server-current.pem"),
     *_read("/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"),
     *_read("/proc/loadavg", "/sys/devices/system/cpu/online", "/proc/sys/kernel/threads-max"),
     *_read("/proc/sys/kernel/pid_max", "/proc/sys/fs/file-nr"),

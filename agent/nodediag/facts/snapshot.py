@@ -28,6 +28,7 @@ from nodediag.facts import (
     kernel as kernel_,
     kubelet as kubelet_,
     kubelet_certificates as kubelet_certificates_,
+    kubelet_files as kubelet_files_,
     kubepods as kubepods_,
     load as load_,
     lsb_release as lsb_release_,
@@ -84,6 +85,7 @@ from nodediag.facts.journald import Journald
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.kubelet import Kubelet
 from nodediag.facts.kubelet_certificates import KubeletCertificates
+from nodediag.facts.kubelet_files import KubeletFiles
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.load import Load
 from nodediag.facts.lsb_release import LsbRelease
@@ -145,6 +147,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     cgroups: Fact[Cgroups] = NOT_COLLECTED
     kubelet: Fact[Kubelet] = NOT_COLLECTED
     kubelet_certificates: Fact[KubeletCertificates] = NOT_COLLECTED
+    kubelet_files: Fact[KubeletFiles] = NOT_COLLECTED
     healthz: Fact[Healthz] = NOT_COLLECTED
     containerd_config: Fact[ContainerdConfig] = NOT_COLLECTED
     cni: Fact[Cni] = NOT_COLLECTED
@@ -237,7 +240,8 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         storage=_storage(host, mounts, partitions, kernel),
         cgroups=cgroups,
         kubelet=kubelet,
-        kubelet_certificates=_kubelet_certificates(host, kubelet),
+        kubelet_certificates=_of_kubelet(kubelet, lambda told: kubelet_certificates_.derive(host, told)),
+        kubelet_files=_of_kubelet(kubelet, lambda told: kubelet_files_.derive(host, told)),
         healthz=attempt(healthz_.Collector(kubelet), host, elsewhere),
         containerd_config=containerd,
         cni=_configured(containerd, lambda config: cni_.derive(host, config)),
@@ -306,11 +310,12 @@ def _configured(config: Fact[ContainerdConfig], work: Callable[[ContainerdConfig
     return settle(lambda: work(found)) if found.incomplete is msgspec.UNSET else Unknown(found.incomplete)
 
 
-def _kubelet_certificates(host: Host, kubelet: Fact[Kubelet]) -> Fact[KubeletCertificates]:
+def _of_kubelet(kubelet: Fact[Kubelet], work: Callable[[Kubelet], T]) -> Fact[T]:
+    """Give what follows from what the kubelet was told."""
     if isinstance(kubelet, Unknown):
         return kubelet
-    running = kubelet.value
-    return settle(lambda: kubelet_certificates_.derive(host, running))
+    told = kubelet.value
+    return settle(lambda: work(told))
 
 
 def _kubepods(host: Host, cgroups: Fact[Cgroups]) -> Fact[Kubepods]:

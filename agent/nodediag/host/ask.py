@@ -180,12 +180,17 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class PathStat(msgspec.Struct, frozen=True, tag=True):
-    """Answers Stat; the mode is that of chmod(1), in octal, the device is `major:minor` as in mountinfo."""
+    """Answers Stat; the mode is that of chmod(1), in octal, the device is `major:minor` as in mountinfo.
+
+    User and group are there where they are the node's own, as they are not in a folder of copies.
+    """
 
     kind: PathType
     mode: str
     size_bytes: Count
     device: str
+    uid: Count | msgspec.UnsetType = msgspec.UNSET
+    gid: Count | msgspec.UnsetType = msgspec.UNSET
 
 
 class VfsStat(msgspec.Struct, frozen=True, tag=True):

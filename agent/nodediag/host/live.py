@@ -244,7 +244,14 @@ class LiveSource:
             found = os.fstat(fd)
         finally:
             os.close(fd)
-        return PathStat(_type(found.st_mode), f"{stat.S_IMODE(found.st_mode):04o}", found.st_size, _device(found))
+        return PathStat(
+            kind=_type(found.st_mode),
+            mode=f"{stat.S_IMODE(found.st_mode):04o}",
+            size_bytes=found.st_size,
+            device=_device(found),
+            uid=found.st_uid,
+            gid=found.st_gid,
+        )
 
     def _statvfs(self, path: str) -> Reply:
         fd = self._open(path, os.O_PATH)

@@ -19,6 +19,7 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PathStat,
     Process,
     Processes,
     ProcessList,
@@ -71,6 +72,8 @@ class TreeSource:
 
     def _file(self, ask: Ask) -> Reply:
         reply = self._files.answer(ask)
+        if isinstance(reply, PathStat):  # those of a copy
+            return msgspec.structs.replace(reply, uid=msgspec.UNSET, gid=msgspec.UNSET)
         if isinstance(reply, Failure) and reply.reason.code is Code.ABSENT:
             return _not_captured(ask)
         return reply

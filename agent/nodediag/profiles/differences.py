@@ -27,6 +27,7 @@ _ABOUT: Final = (
     "paths",
     "issues",
     "judged_on",
+    "judged_at",
 )
 
 

@@ -292,6 +292,24 @@ class OwnKeysRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     source: str
 
 
+class SkewRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How new a runtime, or the kernel, must be for kubelets from `since` to `until` (minor versions, both included).
+
+    `least` has a version for each branch that is still maintained; a branch that is newer than all of them is new
+    enough, one that is older than all is too old.
+    """
+
+    of: Literal["containerd", "docker", "kernel"]
+    since: str = ""
+    until: str = ""
+    with_cgroup_2: bool = False
+    least: tuple[str, ...]
+    severity: Severity
+    why: str
+    source: str
+    remedy: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile as it is written; see the files in data/ for what each key is for."""
 
@@ -327,6 +345,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
     runtime_versions: dict[str, RuntimeVersionRule] = {}
+    skew: dict[str, SkewRule] = {}
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -367,3 +386,4 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
     runtime_versions: dict[str, RuntimeVersionRule] = {}
+    skew: dict[str, SkewRule] = {}
