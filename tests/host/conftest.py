@@ -64,6 +64,7 @@ exec chroot "$new" "$@"
 NODE = """\
 set -eu
 mount -t proc proc /proc
+printf systemd > /proc/1/comm
 setup="$1"; shift
 eval "$setup"
 "$@"

@@ -119,8 +119,8 @@ def test_this_machine_s_own_root_is_live_however_it_is_written(tmp_path: Path, r
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("missing", "there is no such folder"), ("file", "there is no such folder"),
-        ("fifo", "there is no such folder"), ("loop", "a loop of symbolic links"),
+        ("missing", "there is no such folder"), ("file", "empty file; wanted a bundle"),
+        ("fifo", "neither a folder nor a file; wanted a bundle"), ("loop", "Too many levels of symbolic links"),
         ("n" * 300, "File name too long"), ("file/x", "there is no such folder"),
     ],
 )  # fmt: skip
