@@ -142,7 +142,11 @@ def main() -> int:
                 f"{name}: {ours:,.0f} entries/s; fetching alone {floor:,.0f}; ratio {ours / floor:.2f}, bar {FLOOR_BAR}"
             )
             held = held and ours >= FLOOR_BAR * floor
-        ours, json, cat = scanned(roots["quiet"], matcher), piped(roots["quiet"], "json"), piped(roots["quiet"], "cat")
+        rows = [
+            (scanned(roots["quiet"], matcher), piped(roots["quiet"], "json"), piped(roots["quiet"], "cat"))
+            for _ in range(3)
+        ]
+        ours, json, cat = sorted(rows, key=lambda row: row[0] / row[1])[1]
         print(
             f"{ours / json:.1f} times `journalctl -o json | grep -E`, bar {GREP_BAR}; {ours / cat:.1f} times `-o cat`"
         )
