@@ -73,6 +73,7 @@ def collected(node: Node, folder: str) -> float:
     done = subprocess.run(
         ["nsenter", f"--target={node.pid}", "--pid", "unshare", "--mount", "sh", "-c", script],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        cwd=folder,  # sos imports what lies where it is started, and this file is called sos too
     )  # fmt: skip
     took = time.perf_counter() - start
     archives = list(Path(folder).glob("sosreport-*.tar.*z"))
