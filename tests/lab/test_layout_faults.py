@@ -41,14 +41,22 @@ FAULTS: Final = {
     ),
     "no-kubelet": ("systemctl stop kubelet", "kubelet.running kubelet", Severity.CRITICAL, ""),
 }  # fmt: skip
-ALSO: Final = {"kubelet.running kubelet": {"units.expected kubelet.service"}}  # what systemd says of the same
+ALSO: Final = {  # what systemd says of the same, and what else it means
+    "kubelet.running kubelet": {"units.expected kubelet.service"},
+    "mounts.executable /home/kubernetes/bin": {"runtime.cni /home/kubernetes/bin"},
+}
 UNSEEN: Final = {
     "/home/kubernetes": {
-        "/home/kubernetes/kubelet-config.yaml",
+        "/home/kubernetes/bin",
+        "/home/kubernetes/bin/host-local",
+        "/home/kubernetes/bin/portmap",
+        "/home/kubernetes/bin/ptp",
         "/home/kubernetes/containerized_mounter/mounter",
+        "healthz",  # whose port, and whose sysctls, the kubelet's configuration there says
+        "sysctls",
     },
     "/etc/containerd": {"containerd_config"},
-    "/var/lib/google": set[str](),
+    "/var/lib/google": {"/var/lib/google", "/var/lib/google/bin"},
 }
 
 
@@ -100,7 +108,7 @@ def test_a_link_never_leads_a_pod_out_of_the_node(target: str, sick: Node, agent
 def test_a_file_system_that_never_answers_costs_only_what_lies_on_it(where: str, sick: Node) -> None:
     mount = HungMount(Path(where), sick.pid)
     try:
-        one = sick.report("--timeout", "20s")
+        one = sick.report()
     finally:
         mount.abort()
     assert one.report.node.image_type is ImageType.COS_CONTAINERD

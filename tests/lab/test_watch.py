@@ -52,7 +52,7 @@ class Watching:
 
     def __init__(self, pod: Pod) -> None:
         self.node = pod.node
-        self.pod = DaemonSetPod(pod, daemonset("overlays/gke-cos"), "nodediag-cos")
+        self.pod = DaemonSetPod(pod, daemonset("overlays/gke-cos"), "nodediag-watched")
         profile = self.node.run("cat", self.node.profile).stdout + BORNE
         self.node.run("tee", f"{self.pod.state}/ours.toml", text=profile)
 
@@ -85,11 +85,22 @@ class Watching:
 @pytest.fixture
 def watching(sick: Node, agent_tar: Path) -> Iterator[Watching]:
     """Give one that has diagnosed a node that may be made to log anything."""
-    one = Watching(Pod(sick, agent_tar))
-    one.start()
-    one.wait_for("diagnosed")
-    yield one
-    one.pod.remove()
+    yield from diagnosed(Watching(Pod(sick, agent_tar)))
+
+
+@pytest.fixture
+def calm(pod: Pod) -> Iterator[Watching]:
+    """Give one that has diagnosed a healthy node."""
+    yield from diagnosed(Watching(pod))
+
+
+def diagnosed(one: Watching) -> Iterator[Watching]:
+    try:
+        one.start()
+        one.wait_for("diagnosed")
+        yield one
+    finally:
+        one.pod.remove()
 
 
 def subject(event: Event) -> str:
@@ -120,14 +131,14 @@ def test_a_critical_line_is_told_within_ten_seconds_with_its_waiver_and_once(wat
     assert problem(etcd)["waiver"] == {"owner": "the lab", "reason": "etcd is not this node's", "expires": "2099-12-31"}
 
 
-def test_its_pages_answer_and_its_metrics_are_openmetrics(watching: Watching) -> None:
-    assert watching.ask("/healthz") == (200, "ok\n")
-    assert watching.ask("/readyz") == (200, "ok\n")
-    status, metrics = watching.ask("/metrics")
+def test_its_pages_answer_and_its_metrics_are_openmetrics(calm: Watching) -> None:
+    assert calm.ask("/healthz") == (200, "ok\n")
+    assert calm.ask("/readyz") == (200, "ok\n")
+    status, metrics = calm.ask("/metrics")
     families = {family.name: family for family in text_string_to_metric_families(metrics)}
     assert status == 200
     assert {"nodediag_verdict", "nodediag_watch_diagnoses", "nodediag_watch_journal_files"} <= families.keys()
-    assert watching.pod.execute("nodediag", "watch", "--check").returncode == 0
+    assert calm.pod.execute("nodediag", "watch", "--check").returncode == 0
 
 
 def test_it_ends_within_a_second_and_its_restart_repeats_nothing_and_loses_nothing(watching: Watching) -> None:

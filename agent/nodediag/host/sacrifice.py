@@ -20,7 +20,21 @@ from typing import Final, NoReturn, TypeAlias
 import msgspec
 
 from nodediag.host import own
-from nodediag.host.ask import Ask, Cri, Digest, Failure, Healthz, Lock, Processes, Read, Reply, Statvfs, Units, place
+from nodediag.host.ask import (
+    Ask,
+    Cri,
+    Digest,
+    Failure,
+    Healthz,
+    List,
+    Lock,
+    Processes,
+    Read,
+    Reply,
+    Statvfs,
+    Units,
+    place,
+)
 from nodediag.host.child import detach
 from nodediag.host.host import Source
 from nodediag.model.reason import Code, Reason
@@ -131,7 +145,7 @@ class Sacrifice:
         except TimeoutError:
             self._drop()
             if "/" in where:
-                whole = isinstance(ask, Statvfs)  # a file system of its own; those beside it may answer
+                whole = isinstance(ask, Statvfs | List)  # it may be a mount of its own; what is beside it may answer
                 self._hung.add(where if whole else where.rpartition("/")[0] or where)
             return _timed_out(where, f"no answer within {left:.1f} s")
         except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
