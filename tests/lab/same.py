@@ -28,6 +28,7 @@ _OF_FACTS: Final = {
     "hostname": ("node.hostname", "node.name", "node.evidence.hostname"),
     "stray_processes": ("facts.runtime_programs",),  # unknown for the same reason, which is told once
     "packages": ("facts.apt",),
+    "runtime_sockets": ("facts.cri",),  # asked nowhere for another reason, which is told once
 }
 _EXPECTED: Final = (
     # each of its answers says for itself that it could not be seen
