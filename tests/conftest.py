@@ -12,11 +12,14 @@ from nodediag.host import certificates, kubeconfig
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
+    Below,
     Certificates,
     Connect,
     Content,
     Cri,
     Failure,
+    FileBelow,
+    FilesBelow,
     Healthz,
     HealthzAnswer,
     Kubeconfig,
@@ -88,6 +91,8 @@ class TextSource:
                 return Names(tuple(sorted(names))) if names else self._lacking(ask)
             case Stat(path) if isinstance(said := self._files.get(f"stat {path}"), PathStat):
                 return said
+            case Below(path, names, depth):
+                return self._below(path.rstrip("/") + "/", names, depth) or self._lacking(ask)
             case Stat(path):
                 held = self._files.get(path)
                 if isinstance(held, str | bytes):
@@ -145,6 +150,15 @@ class TextSource:
         if len(data) > cap_bytes:
             return Failure(Reason(code=Code.TOO_LARGE, detail=f"{path} holds more than {cap_bytes} bytes"))
         return Content(data)
+
+    def _below(self, folder: str, names: tuple[str, ...], depth: int) -> FilesBelow | None:
+        inside = {path.removeprefix(folder): held for path, held in self._files.items() if path.startswith(folder)}
+        found = [
+            FileBelow(path, held.encode() if isinstance(held, str) else held)
+            for path, held in sorted(inside.items())
+            if path.count("/") <= depth and path.rpartition("/")[2] in names and isinstance(held, str | bytes)
+        ]
+        return FilesBelow(tuple(found), complete=True) if inside else None
 
     def _lacking(self, ask: Ask) -> Failure:
         return Failure(Reason(code=self._missing, detail=f"{place(ask)} is not there"))

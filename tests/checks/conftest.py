@@ -13,6 +13,7 @@ from nodediag.facts.cgroups import CgroupMode, Cgroups
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.cni import Cni, CniProgram, Folder
 from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.counters import Table as Counted
 from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, Unknown
@@ -73,6 +74,7 @@ from nodediag.model.reason import Code, Reason
 from nodediag.profiles import issues
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.profiles.profile import Profile
+from tests.checks.looks import AT_REST, BETWEEN_S, look
 from tests.sockets import READY
 
 ROWS: Final = """
@@ -132,6 +134,9 @@ KUBEPODS: Final = Kubepods(
         name: FileEvidence(path=f"/sys/fs/cgroup/{name}", line=1, text=name)
         for name in ("pids.current", "pids.max", "memory", "nr_descendants", "nr_dying_descendants")
     },
+)  # fmt: skip
+WHOLE: Final = BlockDevice(
+    name="sda", kind="disk", device="8:0", evidence=PathEvidence(path="/sys/class/block/sda", type="link")
 )  # fmt: skip
 IDLE: Final = Volume(kernel=Known(KernelCan(support=Support.MODULE)), in_use=Known(Uses(uses=(), total=0)))
 STORAGE: Final = Storage(volumes=dict.fromkeys(KINDS, IDLE))
@@ -277,6 +282,10 @@ class Usage(Protocol):
     def __call__(self, available: int = ..., inodes_free: int = ..., size: int = ...) -> Fact[Disks]: ...
 
 
+class Grown(Protocol):
+    def __call__(self, of: Counted, name: str, seconds: float = ..., **more: int) -> Facts: ...
+
+
 class Systemd(Protocol):
     def __call__(self, *states: UnitState, without: tuple[str, ...] = ..., **said: object) -> Fact[Units]: ...
 
@@ -327,7 +336,7 @@ def healthy(table: Table) -> Healthy:
         node_object=Known(NODE_OBJECT),
         gke_versions=Known(VERSIONS),
         mounts=table(),
-        partitions=Known(Partitions(devices=(part("sda3", 3, "ROOT-A"), mapped("sda3")), total=2)),
+        partitions=Known(Partitions(devices=(WHOLE, part("sda3", 3, "ROOT-A"), mapped("sda3")), total=3)),
         root_slot=Known(RootSlot(device="dm-0", partitions=(part("sda3", 3, "ROOT-A"),))),
         disks=half_full(),
         storage=Known(STORAGE),
@@ -340,6 +349,8 @@ def healthy(table: Table) -> Healthy:
         conntrack=Known(Conntrack(tracked=True, entries=900, most=262_144, evidence=(line("/proc/1/net/stat"),))),
         kubepods=Known(KUBEPODS),
         processes=Known(Processes(zombies=0, parents=(), blocked=0, blocked_processes=())),
+        counters=Known(look(2, AT_REST)),
+        earlier=Known(look(1, AT_REST)),
         cgroups=Known(CGROUPS),
         kubelet=Known(KUBELET),
         kubelet_certificates=Known(CERTIFICATES),
@@ -371,6 +382,17 @@ def systemd() -> Systemd:
     def made(*states: UnitState, without: tuple[str, ...] = (), **said: object) -> Fact[Units]:
         held = {state.name: state for state in (*RUNNING, *states) if state.name not in without}
         return Known(units.from_systemd(msgspec.structs.replace(ANSWER, units=tuple(held.values()), **said)))
+
+    return made
+
+
+@pytest.fixture
+def grown(healthy: Healthy) -> Grown:
+    """Make the facts of a healthy node on which some counters grew by other numbers between the two looks."""
+
+    def made(of: Counted, name: str, seconds: float = BETWEEN_S, **more: int) -> Facts:
+        rows = {**AT_REST[of], name: AT_REST[of].get(name, {}) | more}
+        return healthy(counters=Known(look(2, {**AT_REST, of: rows}, seconds)), earlier=Known(look(1, AT_REST)))
 
     return made
 

@@ -65,6 +65,8 @@ def test_a_family_of_keys_is_told_where_the_code_puts_them_together() -> None:
 
 def test_how_grave_a_problem_can_be_is_told() -> None:
     assert told("disks.writable").severities == (Severity.CRITICAL,)
+    assert told("rates.forks").severities == (Severity.WARNING,)
+    assert told("rates.throttled-pods").severities == (Severity.INFO,)
 
 
 def test_a_fact_without_a_record_is_left_out_rather_than_guessed() -> None:

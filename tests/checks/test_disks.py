@@ -9,6 +9,7 @@ from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.disks import Disks, FileSystem
 from nodediag.facts.fact import Fact, Known, known
+from nodediag.facts.folder_sizes import Entry, FolderSize, FolderSizes
 from nodediag.facts.kubelet_config import Told
 from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.runtime import ContainerdConfig
@@ -166,3 +167,21 @@ def test_a_file_system_without_a_number_of_inodes_is_never_short_of_them(case: C
     free = msgspec.structs.replace(var, inodes=0, inodes_free=0)
     facts = case.healthy(disks=Known(msgspec.structs.replace(held, filesystems=(free, run))))
     assert judged("disks.inodes", facts, case.profile).outcome is Outcome.PASSED
+
+
+def test_what_fills_a_full_disk_is_named_where_the_folders_were_walked(healthy: Make, profile: Profile) -> None:
+    entries = tuple(Entry(path=f"/var/log/pods/{number}", bytes=number << 20, files=1) for number in range(12, 1, -1))
+    folder = FolderSize(path="/var/log", bytes=1 << 30, files=99, complete=True, largest=entries)
+    elsewhere = FolderSize(path="/etc", bytes=1 << 40, files=9, complete=True, largest=(entries[0],))
+    walked = Known(FolderSizes(folders=(folder, elsewhere)))
+    full = known(healthy().disks)
+    assert full is not None
+    var = msgspec.structs.replace(full.filesystems[0], available_bytes=1)
+    facts = healthy(disks=Known(msgspec.structs.replace(full, filesystems=(var,))), folder_sizes=walked)
+    (problem,) = run(next(check for check in CHECKS if check.id == "disks.space"), facts, profile, Request()).problems
+    assert problem.message.endswith(
+        "; the largest on it: /var/log/pods/12 12.0 MiB, /var/log/pods/11 11.0 MiB, /var/log/pods/10 10.0 MiB"
+    )
+    largest = problem.values["largest"]
+    assert isinstance(largest, tuple)
+    assert len(largest) == 10

@@ -12,6 +12,7 @@ from nodediag.facts.cgroups import CgroupMode
 from nodediag.facts.cloud_init import CloudInit, CloudInitState
 from nodediag.facts.cmdline import Argument
 from nodediag.facts.containerd_files import Broken
+from nodediag.facts.counters import NODE, Table
 from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import Fact, Known, known
@@ -44,6 +45,7 @@ from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import Profile
 from tests.checks.kubelet_faults import kubelet_faults
+from tests.checks.looks import CONTAINER, SERVICE
 from tests.sockets import READY
 
 MISSING_NEEDS: Final = "/the/file"
@@ -79,6 +81,10 @@ SUPPRESSED: Final = BlindSpot(
 
 class Make(Protocol):
     def __call__(self, **facts: object) -> Facts: ...
+
+
+class Grown(Protocol):
+    def __call__(self, of: Table, name: str, seconds: float = ..., **more: int) -> Facts: ...
 
 
 class Systemd(Protocol):
@@ -147,7 +153,7 @@ def judged(one: str, facts: Facts, profile: Profile) -> CheckResult:
 
 
 @pytest.fixture
-def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[str, Facts]:
+def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd, grown: Grown) -> dict[str, Facts]:
     whole = healthy()
     release = known(whole.os_release)
     assert release is not None
@@ -236,6 +242,7 @@ def failing(healthy: Make, table: Rows, disks: Usage, systemd: Systemd) -> dict[
         **drifted(healthy, table),
         **kubelet_faults(healthy),
         **of_runtime(healthy),
+        **changing(grown),
     }
 
 
@@ -261,6 +268,37 @@ def of_runtime(healthy: Make) -> dict[str, Facts]:
         ),
         "runtime.cni": healthy(cni=with_fields(whole.cni, configurations=(), programs=())),
         "runtime.snapshotter": healthy(snapshotter=with_fields(whole.snapshotter, there=False)),
+    }
+
+
+def both(one: Facts, other: Facts) -> Facts:
+    """Give the facts of one, with the pressure of another."""
+    counters, pressed = known(one.counters), known(other.counters)
+    assert counters is not None
+    assert pressed is not None
+    tables = {**counters.tables, Table.PRESSURE: pressed.tables[Table.PRESSURE]}
+    return msgspec.structs.replace(one, counters=Known(msgspec.structs.replace(counters, tables=tables)))
+
+
+def changing(grown: Grown) -> dict[str, Facts]:
+    return {
+        "rates.disk-latency": grown(Table.DISKS, "sda", writes=100, write_ms=20_000),
+        "rates.disk-queue": grown(Table.DISKS, "sda", queue_ms=6_000_000),
+        "rates.disk-stuck": grown(Table.DISKS, "sda", reads=0, writes=0, in_flight=2),
+        "rates.throttled-services": grown(Table.THROTTLING, SERVICE, nr_throttled=1500),
+        "rates.throttled-pods": grown(Table.THROTTLING, CONTAINER, nr_throttled=1500),
+        "rates.oom-kills": grown(Table.MEMORY, NODE, oom_kill=2),
+        "rates.interface-errors": grown(Table.INTERFACES, "eth0", rx_errors=2000),
+        "rates.interface-drops": grown(Table.INTERFACES, "eth0", tx_drops=2000),
+        "rates.packet-backlog": grown(Table.BACKLOG, NODE, dropped=900),
+        "rates.conntrack-drops": grown(Table.CONNTRACK, NODE, drop=900),
+        "rates.listen-overflows": grown(Table.TCP, NODE, ListenOverflows=900),
+        "rates.forks": grown(Table.FORKS, NODE, processes=900_000),
+        "rates.thrashing": both(
+            grown(Table.MEMORY, NODE, pgmajfault=600_000), grown(Table.PRESSURE, "memory.some", total_us=90_000_000)
+        ),
+        "rates.swapping": grown(Table.MEMORY, NODE, pswpin=300_000, pswpout=300_000),
+        "rates.pressure": grown(Table.PRESSURE, "io.full", total_us=280_000_000),
     }
 
 
@@ -308,6 +346,7 @@ def unknown(healthy: Make, missing: object) -> dict[str, Facts]:
         runtime_sockets=missing, shims=missing, cri=missing,
         units=missing, unit_files=missing, journald=missing, journal_use=missing,
         software=missing, toolbox=missing, cloud_init=missing, modules=missing, packet_filter=missing, kernel=missing,
+        counters=missing, earlier=missing,
         update_engine=missing, stray_processes=missing, runtime_programs=missing, sysctls=missing, packages=missing,
         kubelet_certificates=missing, healthz=missing, kubelet_files=missing,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from nodediag.facts import (
     cmdline,
     cni,
     conntrack,
+    counters,
     file_handles,
     journald,
     kernel,
@@ -40,6 +41,7 @@ from nodediag.facts.snapshot import Facts, collect
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
+    Below,
     Certificate,
     CertificateList,
     Certificates,
@@ -47,6 +49,8 @@ from nodediag.host.ask import (
     Digest,
     Digested,
     Failure,
+    FileBelow,
+    FilesBelow,
     Job,
     Kubeconfig,
     KubeconfigAnswer,
@@ -67,6 +71,9 @@ from nodediag.host.ask import (
     Readlink,
     Reply,
     Sharing,
+    Size,
+    Sizes,
+    SizesBelow,
     Stat,
     Statvfs,
     SystemdAnswer,
@@ -86,6 +93,12 @@ Parser = Callable[[tuple[Line, ...]], object]
 PARSERS: dict[str, Parser] = {
     "cmdline": lambda lines: cmdline.parse(lines[0]),
     "conntrack": lambda lines: conntrack.parse(lines)[0],
+    "diskstats": counters.parse_disks,
+    "net/dev": counters.parse_interfaces,
+    "netstat": counters.parse_tcp,
+    "softnet_stat": counters.parse_backlog,
+    "conntrack counters": counters.parse_conntrack,
+    "vmstat": lambda lines: counters.parse_named(lines, ("oom_kill", "pswpin"), PATH),
     "file-nr": lambda lines: file_handles.parse(lines[0]),
     "limit": lambda lines: pids.limit(lines[0]),
     "loadavg": lambda lines: load.parse(lines[0]),
@@ -113,7 +126,10 @@ PARSERS: dict[str, Parser] = {
     "containerd": lambda lines: runtime.parse("\n".join(line.text for line in lines)),
 }
 PIECES = st.sampled_from([
-    "entries  found", "000003e8 0000", "4512 0 811244", "32768", "nr_descendants 3", "nr_dying_descendants 4", "max",
+    "entries  found", "entries drop insert_failed", "oom_kill 3", "pswpin -1", "nr_periods 9",
+    "  8  0 sda 1 2 3 4 5 6 7 8 9 1 2",
+    "TcpExt: ListenOverflows", "TcpExt: 9", "eth0: 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7", "24144.18 21851.51",
+    "000003e8 0000", "4512 0 811244", "32768", "nr_descendants 3", "nr_dying_descendants 4", "max",
     "MemTotal: 9 kB", "MemFree: 4 kB", "SwapTotal:  1 kB", "some avg10=0.00 avg60=0.10 avg300=9.00 total=7", "0-3",
     "0.52 0.48 0.40 2/612 104127",
     "nvidia 9 1 a,b, Live 0x0 (POE)", '{"v1": {"errors": ["a"]}}', '{"v1": {"stage": ""}}',
@@ -153,6 +169,20 @@ CERTIFICATES = st.builds(
 )
 REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
     Read: st.builds(Content, BYTES),
+    Below: st.builds(
+        FilesBelow,
+        st.lists(st.builds(FileBelow, st.sampled_from(["cpu.stat", f"pod{'a' * 32}/memory.events", "x"]), BYTES)).map(
+            tuple
+        ),
+        st.booleans(),
+    ),
+    Sizes: st.builds(
+        SizesBelow,
+        st.lists(st.builds(Size, st.text(max_size=9), US, US), max_size=3).map(tuple),
+        US,
+        US,
+        st.booleans(),
+    ),
     Digest: st.builds(Digested, st.text(max_size=32)),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),
     Certificates: st.builds(CertificateList, st.lists(CERTIFICATES, max_size=3).map(tuple), st.integers(0, 9)),

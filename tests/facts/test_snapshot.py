@@ -46,6 +46,8 @@ WELL: dict[str, str] = {
     "/proc/sys/fs/inotify/max_user_watches": "8192\n",
     "/proc/loadavg": "0.52 0.48 0.40 2/612 104127\n",
     "/proc/pressure/io": "some avg10=0.30 avg60=0.20 avg300=0.10 total=2345678\n",
+    "/proc/uptime": "86400.00 160000.00\n",
+    "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
 }
 CONTAINERD = "/run/containerd/containerd.sock"
 NODE: dict[str, str] = {
@@ -53,7 +55,7 @@ NODE: dict[str, str] = {
     "/proc/1/cgroup": "0::/init.scope\n",
     "/proc/1/comm": "systemd\n",
     "/proc/cmdline": "cros_efi quiet\n",
-    "/proc/stat": "btime 1700000000\n",
+    "/proc/stat": "btime 1700000000\nprocesses 9000\n",
     "/proc/sys/kernel/random/boot_id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301\n",
     "/proc/sys/kernel/tainted": "0\n",
     "/etc/os-release": "ID=cos\nVERSION_ID=117\n",
@@ -79,6 +81,8 @@ GIVEN = {
     "node_object",
     "gke_versions",
     "package_files",
+    "earlier",
+    "folder_sizes",
 }  # none of them read unasked
 NAMES = tuple(name for name in Facts.__struct_fields__ if name not in GIVEN)
 SERVER = MetadataAnswer("169.254.169.254", "Metadata Server for VM", {"instance/id": "1"}, {})
@@ -135,6 +139,7 @@ def test_what_a_running_node_lacks_is_absent_and_no_blind_spot(host: "MakeHost",
             "software",
             "packet_filter",
             "cri",
+            "counters",
         ),
         Code.ABSENT,
     ) | {"metadata": Code.NOT_ASKED}  # no firmware says that this is Compute Engine
@@ -164,7 +169,7 @@ def test_in_a_container_only_what_all_containers_share_is_known(host: "MakeHost"
         " kubelet pids file_handles inotify conntrack kubepods units unit_files journald journal_use"
         " shims runtime_sockets cri containerd_config cni snapshotter storage software toolbox cloud_init"
         " kubelet_certificates kubelet_files healthz packet_filter update_engine stray_processes runtime_programs apt"
-        " sysctls"
+        " sysctls counters"
     )
     assert codes(found) == dict.fromkeys((*hidden.split(), "packages", "metadata"), Code.OTHER_NAMESPACE)
     assert need(found.cmdline).has("cros_efi")

@@ -361,3 +361,16 @@ def test_a_recording_goes_only_into_an_empty_folder(tmp_path: Path, nodediag: "R
     assert (done.returncode, done.stdout) == (2, "")
     assert "not empty" in done.stderr
     assert os.listdir(tmp_path) == ["something"]
+
+
+def test_what_is_asked_twice_is_answered_once_as_a_replay_will(tmp_path: Path) -> None:
+    """A file of the kernel's says something else a moment later; two facts that read it must agree in both runs."""
+    ask = Read("/proc/pressure/cpu", 10)
+    told: dict[Ask, Reply] = {ask: Content(b"first")}
+    recorder = Recorder(Table(told))
+    assert recorder.answer(ask) == Content(b"first")
+    told[ask] = Content(b"second")
+    assert recorder.answer(ask) == Content(b"first")
+    (tmp_path / "kept").mkdir()
+    recorder.save(str(tmp_path / "kept"), HEAD, {})
+    assert (tmp_path / "kept/root/proc/pressure/cpu").read_bytes() == b"first"

@@ -110,3 +110,11 @@ def test_any_facts_can_be_compared_and_are_like_themselves(before: Json, after: 
     assert differ(before, before) == []
     fact_changes({"x": before}, {"x": after})
     differ(before, after)
+
+
+def test_counters_of_two_looks_are_no_difference_whether_or_not_there_was_a_look_before() -> None:
+    counters = known({"uptime_s": 1.0}), known({"uptime_s": 9.0})
+    found = fact_changes(
+        {"counters": counters[0], "earlier": unknown("one_sample")}, {"counters": counters[1], "earlier": counters[0]}
+    )
+    assert found == fact_changes({}, {})

@@ -17,6 +17,8 @@ import pytest
 from nodediag.checks import CHECKS
 from nodediag.diagnose import diagnose
 from nodediag.errors import ReadError
+from nodediag.facts import counters
+from nodediag.facts.counters import UPTIME_PATH, Counters
 from nodediag.facts.inputs import File, Inputs, read as read_inputs
 from nodediag.facts.metadata import KEYS, Asking
 from nodediag.facts.snapshot import Facts
@@ -80,6 +82,7 @@ HALF: Final = "100000000000 50000000000 6000000 3000000"
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
 _ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
 HEALTHZ: Final = "http://127.0.0.1:10248/healthz"
+EARLIER: Final = "86280.00 160000.00\n"  # two minutes before well.toml's
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
 TABLE_PATHS: Final = {"mountinfo": "/proc/1/mountinfo", "mounts": "/proc/mounts"}
 
@@ -118,6 +121,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     sockets: dict[str, str] = {}
     cri: str = ""
     modes: dict[str, str] = {}
+    earlier: dict[str, str] | None = None
 
 
 class Expect(msgspec.Struct, forbid_unknown_fields=True):
@@ -223,6 +227,7 @@ def laid(under: Node, over: Node) -> Node:
         space=under.space | over.space,
         states=under.states | over.states,
         cgroups=under.cgroups | over.cgroups,
+        earlier=under.earlier if over.earlier is None else over.earlier,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
         journal=under.journal if over.journal is None else over.journal,
         metadata={key: value for key, value in (under.metadata | over.metadata).items() if value},
@@ -495,6 +500,14 @@ def knocked(path: str, word: str) -> Connected | Failure:
     return Failure(Reason(code=code, detail=f"{path}: {code}", needs="a server that answers"))
 
 
+def earlier_look(node: Node, make: MakeHost, now: datetime) -> Counters | msgspec.UnsetType:
+    """Look at the node as it was two minutes before, with the files that were different then."""
+    if node.earlier is None or node.partial or node.seen is False:
+        return msgspec.UNSET
+    before = {UPTIME_PATH: EARLIER, **node.earlier}
+    return counters.collect(made(msgspec.structs.replace(node, files=node.files | before), make, now))
+
+
 def inputs_of(node: Node) -> Inputs:
     return read_inputs(
         node=File("node.yaml", node.object) if node.object else None,
@@ -636,6 +649,7 @@ def test_a_story_and_its_twins_are_told_apart_with_and_without_secrets(
     for case in cases:
         logs = told(case.node.journal, now)
         request, inputs = Request(logs=case.node.journal is not None), inputs_of(case.node)
+        inputs = msgspec.structs.replace(inputs, earlier=earlier_look(case.node, host, now))
         report = diagnose(made(case.node, host, now), logs, CATALOGUE, request, now, inputs=inputs)
         assert differences(said(report, case.expect), wanted(case.expect)) == [], case.story
 

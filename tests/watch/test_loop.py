@@ -480,3 +480,24 @@ def test_a_full_disk_is_said_and_loses_no_change(node: Node, watch: Watch, small
         time.sleep(0.2)
     assert ROOT in saved.read_text()
     assert len(named(watched.events(), "problem_began")) == 1
+
+
+def test_a_diagnosis_takes_rates_since_the_last_report_that_was_kept(node: Node, watch: Watch, tmp_path: Path) -> None:
+    for name, text in {"sys/kernel/random/boot_id": "3f2504e0\n", "stat": "processes 1000\n"}.items():
+        (node.root / "proc" / name).parent.mkdir(parents=True, exist_ok=True)
+        (node.root / "proc" / name).write_text(text)
+    (node.root / "proc/uptime").write_text("1000.00 1.00\n")
+    watched = watch(*OFTEN, "--only", "rates", "--state", str(tmp_path / "state"))
+    watched.wait_for("diagnosed")
+    (node.root / "proc/stat").write_text("processes 91000\n")
+    (node.root / "proc/uptime").write_text("1010.00 1.00\n")
+    watched.wait_for("problem_began")
+    assert "rates.forks" in checks(watched.events())
+
+
+def test_a_last_report_that_is_none_does_not_stop_the_loop(node: Node, watch: Watch, tmp_path: Path) -> None:
+    assert node.root.is_dir()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/report-00000001-20261121T120000Z.json").write_text("half of a rep")
+    watched = watch(*OFTEN, "--state", str(tmp_path / "state"))
+    watched.wait_for("diagnosed", 2)

@@ -83,3 +83,12 @@ def test_the_oldest_report_gives_way_to_the_newest_on_a_full_disk(small: Path) -
     assert [lost for _, lost in kept] == [""] * 6
     assert Path(kept[-1][0]).exists()
     assert not Path(kept[0][0]).exists()
+
+
+def test_the_last_report_is_the_one_with_the_highest_number(tmp_path: Path) -> None:
+    assert reports.last(None) is None
+    assert reports.last(str(tmp_path / "gone")) is None
+    assert reports.last(str(tmp_path)) is None
+    reports.keep(str(tmp_path), 3, NOW, b"x")
+    kept, _ = reports.keep(str(tmp_path), 3, BACK, b"x")
+    assert reports.last(str(tmp_path)) == kept

@@ -18,6 +18,7 @@ _HEADS: Final = frozenset({
     "name", "version", "date", "document", "source", "digest", "fits", "match", "judged_on", "judged_at",
 })  # fmt: skip
 _MOST_WANTED: Final = 8
+_NO_MINIMUM: Final = ("minimum", 0.0)
 
 
 class JudgedBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class JudgedBy(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     document: str = ""
     remedy: str = ""
+    severities: tuple[Severity, ...] = ()  # of a threshold, those that it has a number for
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +68,10 @@ def about(check: Check, profiles: tuple[Profile, ...], needs: dict[str, Needs]) 
     for rule in (rule for profile in profiles for rule in _rules(check, asked, profile)):
         same.setdefault((rule.key, rule.says, rule.why), []).append(rule)
     named = ((section, getattr(profile, section)) for profile in profiles for section in asked.sections)
+    by_rule = {severity for rules in same.values() for severity in rules[0].severities}
     return About(
         check=check,
-        severities=asked.severities,
+        severities=tuple(one for one in Severity if one in {*asked.severities, *by_rule}),
         facts=tuple((name, needs[name]) for name in asked.facts if name in needs),
         judged_by=tuple(
             msgspec.structs.replace(rules[0], profiles=tuple(rule.profiles[0] for rule in rules))
@@ -101,6 +104,7 @@ def _judged(key: str, profile: str, rule: msgspec.Struct) -> JudgedBy:
     return JudgedBy(
         key=key, profiles=(profile,), says=", ".join(_says(rule)), why=told.get("why", ""),
         source=told.get("source", ""), document=told.get("document", ""), remedy=told.get("remedy", ""),
+        severities=tuple(one for one in Severity if isinstance(getattr(rule, one.value, None), float)),
     )  # fmt: skip
 
 
@@ -108,7 +112,7 @@ def _says(rule: msgspec.Struct) -> Iterator[str]:
     """Give what a rule asks for, a phrase for each of its keys that is set."""
     for name in rule.__struct_fields__:
         value = getattr(rule, name)
-        if name in _WORDS - {"severity"} or value is msgspec.UNSET or value in {"", ()}:
+        if name in _WORDS - {"severity"} or value is msgspec.UNSET or value in {"", ()} or (name, value) == _NO_MINIMUM:
             continue
         word = _FROM.get(name, name.replace("_", " "))
         yield f"{word} {_shown(value)}"

@@ -16,6 +16,7 @@ from nodediag.model.outcome import Severity
 from nodediag.profiles.profile import Profile
 
 _ROOM: Final = "nodediag.checks"
+_BY_RULE: Final = "nodediag.checks.threshold"  # how grave a problem is there is said by the rule
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,19 +41,20 @@ def asks(check: Check) -> Asks:
     """Read a check's code, and that of all functions of this room that it calls."""
     found: set[tuple[str, str]] = set()
     words: set[str] = set()
-    for code in _codes(check.judge, set()):
-        found.update(_attributes(code))
+    for module, code in _codes(check.judge, set()):
+        attributes = _attributes(code)
+        found.update(pair for pair in attributes if module != _BY_RULE or pair[0] != Severity.__name__)
         words.update(const for const in code.co_consts if isinstance(const, str))
     return Asks(
         facts=tuple(name for name in Facts.__struct_fields__ if ("facts", name) in found),
         sections=tuple(name for name in Profile.__struct_fields__ if ("profile", name) in found),
-        severities=tuple(one for one in Severity if ("Severity", one.name) in found),
+        severities=tuple(one for one in Severity if (Severity.__name__, one.name) in found),
         words=frozenset(words),
     )
 
 
-def _codes(function: object, seen: set[CodeType]) -> Iterator[CodeType]:
-    """Give the code of a function and of all that it calls by name or as `module.name`, each once."""
+def _codes(function: object, seen: set[CodeType]) -> Iterator[tuple[str, CodeType]]:
+    """Give the module and the code of a function and of all that it calls by name or as `module.name`, each once."""
     if not isinstance(function, FunctionType) or not function.__module__.startswith(_ROOM):
         return
     waiting = [function.__code__]
@@ -61,7 +63,7 @@ def _codes(function: object, seen: set[CodeType]) -> Iterator[CodeType]:
         if code in seen:
             continue
         seen.add(code)
-        yield code
+        yield function.__module__, code
         waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
         for name in code.co_names:
             held = function.__globals__.get(name)

@@ -32,6 +32,8 @@ _IMAGES: Final = {
 _SEALED: Final = frozenset({"cramfs", "erofs", "iso9660", "romfs", "squashfs", "udf"})  # never written
 _RUN: Final = "/run"
 _PER_CENT: Final = 100
+_LARGEST: Final = 10
+_LARGEST_TOLD: Final = 3
 
 
 class _Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +145,7 @@ def _judge(facts: Facts, profile: Profile, measure: _Measure) -> Iterator[Proble
                 limit for limit in (*told, *_own(profile, rule, found, measure)) if measure.left(found) < limit.least
             ]
             if broken:
-                yield _short(disks, found, measure, broken, rule)
+                yield _with_largest(facts, found, _short(disks, found, measure, broken, rule))
     if disks.unread:
         raise NotKnownError(next(iter(disks.unread.values())))
     if unsure is not None:
@@ -239,6 +241,26 @@ def _short(disks: Disks, found: FileSystem, measure: _Measure, broken: list[_Lim
         remedy=rule.remedy.replace("MOUNT", found.target),
         evidence=(*found.evidence, *limit.evidence),
     )  # fmt: skip
+
+
+def _with_largest(facts: Facts, found: FileSystem, problem: Problem) -> Problem:
+    """Name what takes most of a file system, where the folders were walked (`--deep`)."""
+    sizes, mounts = known(facts.folder_sizes), known(facts.mounts)
+    at = mounts.at(found.target) if mounts is not None else None
+    if sizes is None or mounts is None or at is None:
+        return problem
+    entries = [
+        entry
+        for folder in sizes.folders
+        if (held := mounts.holding(folder.path)) is not None and identity(held) == identity(at)
+        for entry in folder.largest
+    ]
+    largest = sorted(entries, key=lambda entry: -entry.bytes)[:_LARGEST]
+    told = tuple(f"{entry.path} {quantity.size(entry.bytes)}" for entry in largest)
+    if not told:
+        return problem
+    message = f"{problem.message}; the largest on it: {', '.join(told[:_LARGEST_TOLD])}"
+    return msgspec.structs.replace(problem, message=message, values={**problem.values, "largest": told})
 
 
 def _on(disk: str, boot_disk: str) -> str:

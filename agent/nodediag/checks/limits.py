@@ -7,7 +7,7 @@ import msgspec
 
 from nodediag.checks import eviction
 from nodediag.checks.check import Check, NotApplicableError, check
-from nodediag.checks.threshold import asked, broken, requirement
+from nodediag.checks.threshold import Measured, asked, held, requirement
 from nodediag.facts.fact import Fact, NotKnownError, Unknown, known, need
 from nodediag.facts.kubepods import Kubepods
 from nodediag.facts.snapshot import Facts
@@ -75,10 +75,10 @@ def pids(facts: Facts, profile: Profile) -> Iterator[Problem]:
 @check("limits.files", title="File handles are left", needs="/proc/sys/fs/file-nr")
 def files(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """At the limit no process but root's can open a file or a connection."""
-    rule = asked(profile, "limits.files")
+    asked(profile, "limits.files")
     seen = need(facts.file_handles)
     use = _Use(limit="fs.file-max", what="file handles", used=seen.allocated, most=seen.most, evidence=(seen.evidence,))
-    yield from _judge(profile, "limits.files", rule, use)
+    yield from _judge(profile, "limits.files", use)
 
 
 @check(
@@ -88,7 +88,7 @@ def files(facts: Facts, profile: Profile) -> Iterator[Problem]:
 )
 def conntrack(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """When it is full the kernel drops the first packet of each new connection: services fail, first now and then."""
-    rule = asked(profile, "limits.conntrack")
+    asked(profile, "limits.conntrack")
     seen = need(facts.conntrack)
     if not seen.tracked:
         raise NotApplicableError("this kernel tracks no connections")
@@ -96,7 +96,7 @@ def conntrack(facts: Facts, profile: Profile) -> Iterator[Problem]:
         limit="net.netfilter.nf_conntrack_max", what="tracked connections", used=seen.entries, most=seen.most,
         evidence=seen.evidence,
     )  # fmt: skip
-    yield from _judge(profile, "limits.conntrack", rule, use)
+    yield from _judge(profile, "limits.conntrack", use)
 
 
 @check(
@@ -133,7 +133,7 @@ def inotify(facts: Facts, profile: Profile) -> Iterator[Problem]:
 )
 def cgroups(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Removed cgroups that are still charged for pages keep memory and make every look at statistics slower."""
-    rule, dying = asked(profile, "limits.cgroups"), profile.thresholds.get("limits.dying-cgroups")
+    asked(profile, "limits.cgroups")
     seen = need(facts.kubepods)
     if seen.cgroups is msgspec.UNSET:
         path = "/sys/fs/cgroup/cgroup.stat"
@@ -142,9 +142,9 @@ def cgroups(facts: Facts, profile: Profile) -> Iterator[Problem]:
         limit="memory cgroups", what="cgroups", used=seen.cgroups, most=_MOST_MEMORY_CGROUPS,
         evidence=(seen.evidence["nr_descendants"],),
     )  # fmt: skip
-    yield from _judge(profile, "limits.cgroups", rule, use)
-    if dying is not None and seen.dying is not msgspec.UNSET:
-        yield from _dying(profile, dying, seen.dying, seen)
+    yield from _judge(profile, "limits.cgroups", use)
+    if "limits.dying-cgroups" in profile.thresholds and seen.dying is not msgspec.UNSET:
+        yield from _dying(profile, seen.dying, seen)
 
 
 def _threads(used: int, limit: str, most: int, *evidence: Evidence) -> _Use:
@@ -169,7 +169,7 @@ def _pids(
     left = max(0, lowest.most - lowest.used)
     below = [threshold for threshold in thresholds if left < threshold.of(lowest.most)]
     if not below:
-        yield from _judge(profile, "limits.pids", rule, nearest)
+        yield from _judge(profile, "limits.pids", nearest)
         return
     threshold = below[0]
     yield Problem(
@@ -186,36 +186,28 @@ def _pids(
     )
 
 
-def _judge(profile: Profile, key: str, rule: ThresholdRule, use: _Use) -> Iterator[Problem]:
-    found = broken(rule, use.share)
-    if found is not None:
-        yield Problem(
-            severity=found[0],
-            subject=Subject("limit", use.limit),
-            message=f"{use.used} {use.what} of {use.most} ({use.limit}) are in use: {use.share:.1f} %",
-            expected=f"less than {found[1]:g} % in use",
-            observed=f"{use.share:.1f} % in use",
-            values={"used": use.used, "most": use.most},
-            requirement=requirement(profile, key, rule),
-            remedy=rule.remedy,
-            evidence=use.evidence,
-        )
+def _judge(profile: Profile, key: str, use: _Use) -> Iterator[Problem]:
+    measured = Measured(
+        subject=Subject("limit", use.limit),
+        value=use.share,
+        unit="% in use",
+        message=f"{use.used} {use.what} of {use.most} ({use.limit}) are in use: {use.share:.1f} %",
+        values={"used": use.used, "most": use.most},
+        evidence=use.evidence,
+    )
+    yield from held(profile, key, measured)
 
 
-def _dying(profile: Profile, rule: ThresholdRule, dying: int, seen: Kubepods) -> Iterator[Problem]:
-    found = broken(rule, dying)
-    if found is not None:
-        yield Problem(
-            severity=found[0],
-            subject=Subject("cgroups", "dying"),
-            message=f"{dying} cgroups were removed and are not gone, beside {seen.cgroups} that live",
-            expected=f"fewer than {found[1]:g}",
-            observed=str(dying),
-            values={"dying": dying},
-            requirement=requirement(profile, "limits.dying-cgroups", rule),
-            remedy=rule.remedy,
-            evidence=(seen.evidence["nr_dying_descendants"],),
-        )
+def _dying(profile: Profile, dying: int, seen: Kubepods) -> Iterator[Problem]:
+    measured = Measured(
+        subject=Subject("cgroups", "dying"),
+        value=dying,
+        message=f"{dying} cgroups were removed and are not gone, beside {seen.cgroups} that live",
+        observed=str(dying),
+        values={"dying": dying},
+        evidence=(seen.evidence["nr_dying_descendants"],),
+    )
+    yield from held(profile, "limits.dying-cgroups", measured)
 
 
 CHECKS: Final[tuple[Check, ...]] = (pids, files, conntrack, inotify, cgroups)

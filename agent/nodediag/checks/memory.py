@@ -7,7 +7,7 @@ import msgspec
 
 from nodediag.checks import eviction
 from nodediag.checks.check import Check, NotApplicableError, check
-from nodediag.checks.threshold import asked, broken, requirement
+from nodediag.checks.threshold import Measured, asked, held, requirement
 from nodediag.facts import quantity
 from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.kubelet import Kubelet
@@ -34,12 +34,10 @@ def available(facts: Facts, profile: Profile) -> Iterator[Problem]:
         thresholds, unsure = (), error
     left = min(memory.available_bytes, memory.beyond_working_set_bytes)
     below = [threshold for threshold in thresholds if left < threshold.of(memory.total_bytes)]
-    used = 100 - memory.available_bytes / memory.total_bytes * 100 if memory.total_bytes else 0.0
-    scarce = broken(rule, used)
     if below:
         yield _evicted(facts, rule, memory, below[0])
-    elif scarce is not None:
-        yield _scarce(profile, memory, used, *scarce)
+    else:
+        yield from _scarce(profile, memory)
     if unsure is not None:
         raise unsure
 
@@ -128,17 +126,17 @@ def _flags(kubelet: Kubelet) -> tuple[Evidence, ...]:
 
 def _evicted(facts: Facts, rule: ThresholdRule, memory: Memory, threshold: eviction.Threshold) -> Problem:
     least = threshold.of(memory.total_bytes)
-    held = _reserved(facts)
+    kept = _reserved(facts)
     return Problem(
         severity=threshold.severity,
         subject=Subject("memory", "node"),
         message=f"{_left(memory)}; the kubelet evicts pods where {_SIGNAL} is below {threshold.text}, by"
-        f" {threshold.told_by}{f' (reserved: {held})' if held else ''}",
+        f" {threshold.told_by}{f' (reserved: {kept})' if kept else ''}",
         expected=f"at least {quantity.size(least)} available",
         observed=f"{quantity.size(min(memory.available_bytes, memory.beyond_working_set_bytes))} available",
         values={
             **_values(memory), "least": least, "signal": _SIGNAL, "threshold": threshold.text,
-            "threshold_from": threshold.told_by, "reserved": held,
+            "threshold_from": threshold.told_by, "reserved": kept,
         },
         requirement=threshold.requirement,
         remedy=rule.remedy,
@@ -146,19 +144,17 @@ def _evicted(facts: Facts, rule: ThresholdRule, memory: Memory, threshold: evict
     )  # fmt: skip
 
 
-def _scarce(profile: Profile, memory: Memory, used: float, severity: Severity, most: float) -> Problem:
-    rule = profile.thresholds["memory.available"]
-    return Problem(
-        severity=severity,
+def _scarce(profile: Profile, memory: Memory) -> Iterator[Problem]:
+    used = 100 - memory.available_bytes / memory.total_bytes * 100 if memory.total_bytes else 0.0
+    measured = Measured(
         subject=Subject("memory", "node"),
+        value=used,
+        unit="% in use",
         message=f"{_left(memory)}: {used:.1f} % are in use",
-        expected=f"less than {most:g} % in use",
-        observed=f"{used:.1f} % in use",
         values=_values(memory),
-        requirement=requirement(profile, "memory.available", rule),
-        remedy=rule.remedy,
         evidence=_lines(memory),
     )
+    yield from held(profile, "memory.available", measured)
 
 
 def _left(memory: Memory) -> str:

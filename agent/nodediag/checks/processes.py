@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from nodediag.checks.check import Check, check
-from nodediag.checks.threshold import asked, broken, requirement
+from nodediag.checks.threshold import Measured, asked, held
 from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import Problem, Subject
@@ -20,68 +20,55 @@ _NAMED: Final = 5
 @check("processes.load", title="The load is bearable", needs="/proc/loadavg, /sys/devices/system/cpu/online")
 def load(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Where many times more threads want to run than there are CPUs, or all wait for a disk, nothing is in time."""
-    rule = asked(profile, "processes.load")
+    asked(profile, "processes.load")
     seen = need(facts.load)
     if seen.cpus is msgspec.UNSET:
         path = "/sys/devices/system/cpu/online"
         raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=f"{path} does not tell the CPUs", needs=path))
-    each = seen.avg15 / seen.cpus
-    found = broken(rule, each)
-    if found is not None:
-        yield Problem(
-            severity=found[0],
-            subject=Subject("load", "node"),
-            message=f"{seen.avg15:g} threads have run or waited for a disk for 15 minutes, with {seen.cpus} CPUs",
-            expected=f"less than {found[1]:g} for each CPU",
-            observed=f"{each:.1f} for each CPU",
-            values={"avg1": seen.avg1, "avg5": seen.avg5, "avg15": seen.avg15, "cpus": seen.cpus},
-            requirement=requirement(profile, "processes.load", rule),
-            remedy=rule.remedy,
-            evidence=(seen.evidence,),
-        )
+    measured = Measured(
+        subject=Subject("load", "node"),
+        value=seen.avg15 / seen.cpus,
+        unit="for each CPU",
+        message=f"{seen.avg15:g} threads have run or waited for a disk for 15 minutes, with {seen.cpus} CPUs",
+        values={"avg1": seen.avg1, "avg5": seen.avg5, "avg15": seen.avg15, "cpus": seen.cpus},
+        evidence=(seen.evidence,),
+    )
+    yield from held(profile, "processes.load", measured)
 
 
 @check("processes.blocked", title="Few processes wait in the kernel at a time", needs=_NEEDS)
 def blocked(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """In uninterruptible sleep a process cannot be ended; many of them mean a disk or server that does not answer."""
-    rule = asked(profile, "processes.blocked")
+    asked(profile, "processes.blocked")
     seen = need(facts.processes)
-    found = broken(rule, seen.blocked)
-    if found is not None:
-        who = ", ".join(f"{one.name} ({one.pid})" for one in seen.blocked_processes[:_NAMED])
-        yield Problem(
-            severity=found[0],
-            subject=Subject("processes", "blocked"),
-            message=f"{seen.blocked} processes are in uninterruptible sleep at once: {who}"
-            f"{' and others' if seen.blocked > _NAMED else ''}",
-            expected=f"fewer than {found[1]:g}",
-            observed=str(seen.blocked),
-            values={"blocked": seen.blocked},
-            requirement=requirement(profile, "processes.blocked", rule),
-            remedy=rule.remedy,
-            evidence=seen.blocked_processes,
-        )
+    who = ", ".join(f"{one.name} ({one.pid})" for one in seen.blocked_processes[:_NAMED])
+    measured = Measured(
+        subject=Subject("processes", "blocked"),
+        value=seen.blocked,
+        message=f"{seen.blocked} processes are in uninterruptible sleep at once: {who}"
+        f"{' and others' if seen.blocked > _NAMED else ''}",
+        observed=str(seen.blocked),
+        values={"blocked": seen.blocked},
+        evidence=seen.blocked_processes,
+    )
+    yield from held(profile, "processes.blocked", measured)
 
 
 @check("processes.zombies", title="Ended processes are asked for their end", needs=_NEEDS)
 def zombies(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """A parent that does not wait for its children leaves a process id behind for each; in the end there are none."""
-    rule = asked(profile, "processes.zombies")
+    asked(profile, "processes.zombies")
     seen = need(facts.processes)
-    found = broken(rule, seen.zombies)
-    if found is not None:
-        who = ", ".join(f"{one.zombies} of {one.name or 'process'} ({one.pid})" for one in seen.parents[:_NAMED])
-        yield Problem(
-            severity=found[0],
-            subject=Subject("processes", "zombies"),
-            message=f"{seen.zombies} processes have ended and were not waited for: {who}",
-            expected=f"fewer than {found[1]:g}",
-            observed=str(seen.zombies),
-            values={"zombies": seen.zombies, "parents": tuple(str(one.pid) for one in seen.parents)},
-            requirement=requirement(profile, "processes.zombies", rule),
-            remedy=rule.remedy,
-            evidence=tuple(one.evidence for one in seen.parents),
-        )
+    who = ", ".join(f"{one.zombies} of {one.name or 'process'} ({one.pid})" for one in seen.parents[:_NAMED])
+    measured = Measured(
+        subject=Subject("processes", "zombies"),
+        value=seen.zombies,
+        message=f"{seen.zombies} processes have ended and were not waited for: {who}",
+        observed=str(seen.zombies),
+        values={"zombies": seen.zombies, "parents": tuple(str(one.pid) for one in seen.parents)},
+        evidence=tuple(one.evidence for one in seen.parents),
+    )
+    yield from held(profile, "processes.zombies", measured)
 
 
 CHECKS: Final[tuple[Check, ...]] = (load, blocked, zombies)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from nodediag.cli.log_options import logs_of, without_logs
+from nodediag.cli.looks import earlier_look
 from nodediag.cli.options import NodeOptions
 from nodediag.errors import BusyError, ReadError, UsageError
 from nodediag.facts import ahead
@@ -85,7 +86,8 @@ def _save(folder: str, taken: Taken) -> None:
 def _diagnosed(opened: Opened, options: NodeOptions, now: datetime, keep: Keep | None) -> Report["Facts"]:
     if opened.host.seen.origin in RUNNING:
         _wait_for_turn(opened.host, options.timeout)
-    opened.host.ahead(*ahead.ASKS)
+    if options.sample is None:  # else all is asked after the first look, none of it before
+        opened.host.ahead(*ahead.ASKS)
     signatures = options.texts()
     logs = (
         without_logs(opened, options, now)
@@ -152,10 +154,13 @@ def _captured(opened: Opened) -> Captured | msgspec.UnsetType:
 
 
 def _inputs(opened: Opened, options: NodeOptions) -> "Inputs":
-    """Read the files that options name, over those that a recording kept."""
+    """Read the files that options name, over those that a recording kept, and take the first of two looks."""
     from nodediag.facts.inputs import INPUTS, kept, laid  # noqa: PLC0415 - after the children were made
 
     given = options.inputs()
+    first = earlier_look(opened, options)
+    if first is not None:
+        given = msgspec.structs.replace(given, earlier=first)
     return laid(kept(opened.kept(INPUTS)), given) if opened.host.seen.origin is Origin.RECORDING else given
 
 

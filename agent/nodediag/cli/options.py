@@ -20,6 +20,7 @@ _ABOUT: Final = {
     "html": "one page to read or print, without script or network",
     "openmetrics": "for node_exporter's textfile collector",
 }
+LEAST_BETWEEN_LOOKS_S: Final = 5.0  # as in facts/earlier.py, which is imported later
 LOG_FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -36,6 +37,17 @@ def span(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def spaced(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Give the time between two looks in seconds, for click."""
+    if value is None:
+        return None
+    seconds = span(ctx, param, value)
+    if seconds < LEAST_BETWEEN_LOOKS_S:
+        wanted = f"{value!r} is too short for a rate; wanted {LEAST_BETWEEN_LOOKS_S:g}s or more"
+        raise click.BadParameter(wanted, ctx=ctx, param=param)
+    return seconds
+
+
 class NodeOptions(InputOptions, frozen=True, kw_only=True):
     """Which node is looked at, for how long, and what it is held against."""
 
@@ -43,6 +55,8 @@ class NodeOptions(InputOptions, frozen=True, kw_only=True):
     timeout: float  # seconds
     profile: str | None
     record: str | None
+    sample: float | None  # seconds
+    previous: str | None
     only: tuple[str, ...]
     skip: tuple[str, ...]
     no_logs: bool
@@ -62,10 +76,14 @@ _NODE: Final = (
         help="How long the whole run may take.",
     ),
     click.option("--record", metavar="DIR", help="Keep a recording of all that was read, in a new folder."),
+    click.option("--sample", callback=spaced, metavar="SPAN", help="Look twice, so far apart (5s or more), for rates."),
+    click.option("--previous", metavar="FILE", help="Take rates since this report or recording of the same boot."),
     click.option("--only", multiple=True, metavar="ID[,ID]", help="Run only these checks, or groups such as `mounts`."),
     click.option("--skip", multiple=True, metavar="ID[,ID]", help="Leave out these checks or groups."),
     click.option("-v", "--verbose", is_flag=True, help="Log to standard error what the run did."),
-    click.option("--deep", is_flag=True, help="Look at what takes long too: checksums of the packages that matter."),
+    click.option(
+        "--deep", is_flag=True, help="Look at what takes long too: checksums of packages, what fills the disks."
+    ),
     click.option("--no-logs", is_flag=True, help="Do not read the journal."),
 )
 

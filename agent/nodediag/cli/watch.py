@@ -71,7 +71,12 @@ def _watch(options: _Given, given: dict[str, object]) -> int:
     from nodediag.watch.loop import Plan  # noqa: PLC0415 - as above
 
     node = collected(given)
-    for name, value in (("--record", node.record), ("--until", node.until), ("--boot", node.boot)):
+    for name, value in (
+        ("--record", node.record),
+        ("--previous", node.previous),
+        ("--until", node.until),
+        ("--boot", node.boot),
+    ):
         if value is not None:
             raise UsageError(f"{name} is for one report, not for one after the other")
     plan = Plan(

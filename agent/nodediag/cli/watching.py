@@ -76,9 +76,14 @@ def _diagnose(tell: "Tell", options: Options) -> None:
 
 def _look(options: Options) -> tuple["Report[Facts]", tuple["Waived", ...]]:
     from nodediag.cli.look import look  # noqa: PLC0415 - the parent does not need it
+    from nodediag.cli.looks import holds_counters  # noqa: PLC0415 - as above
     from nodediag.cli.options import NodeOptions  # noqa: PLC0415 - as above
+    from nodediag.watch import reports  # noqa: PLC0415 - as above
 
     node = msgspec.json.decode(options.node, type=NodeOptions)
+    last = reports.last(options.plan.state)
+    if last is not None and node.sample is None and holds_counters(last):
+        node = msgspec.structs.replace(node, previous=last)
     report = look(node, _now())
     return report, _waived(node, report)
 

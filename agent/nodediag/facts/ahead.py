@@ -8,7 +8,7 @@ from typing import Final
 
 from nodediag.facts.packages import CAP_BYTES, STATUS_PATH
 from nodediag.facts.process_list import ASK
-from nodediag.host.ask import Ask, Kubeconfig, List, Read, Readlink, Stat, Uname, Units
+from nodediag.host.ask import Ask, Below, Kubeconfig, List, Read, Readlink, Stat, Uname, Units
 from nodediag.host.host import TEXT_CAP_BYTES
 
 _MIB: Final = 1024 * 1024
@@ -67,4 +67,11 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_listed("/sos_commands"),
     *_stat("/usr/sbin/update_engine"),
     *_read("/home/kubernetes/npd-custom-plugins/configs/init-sysctls.conf"),
+    *_read("/proc/sys/kernel/random/boot_id", "/proc/uptime", "/proc/diskstats", "/proc/1/net/dev"),
+    *_read("/proc/1/net/netstat", "/proc/1/net/softnet_stat", "/proc/1/net/stat/nf_conntrack", "/proc/vmstat"),
+    *_read("/proc/stat", cap_bytes=4 * _MIB),
+    *_read("/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"),
+    *_stat("/sys/fs/cgroup/cgroup.controllers"),
+    Below("/sys/fs/cgroup/kubepods.slice", ("cpu.stat", "memory.events"), 3),
+    Below("/sys/fs/cgroup/system.slice", ("cpu.stat",), 1),
 )

@@ -12,7 +12,7 @@ from nodediag.host.host import Host
 NAMESPACE: Final[Namespace | None] = None  # one boot for all
 ID_PATH: Final = "/proc/sys/kernel/random/boot_id"
 STAT_PATH: Final = "/proc/stat"
-_STAT_CAP_BYTES: Final = 4 * 1024 * 1024
+STAT_CAP_BYTES: Final = 4 * 1024 * 1024
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 def collect(host: Host) -> Boot:
     """Read both; raises ParseError where the kernel's words are not as documented."""
     identity = host.first_line(ID_PATH).text
-    for line in host.lines(STAT_PATH, cap_bytes=_STAT_CAP_BYTES):
+    for line in host.lines(STAT_PATH, cap_bytes=STAT_CAP_BYTES):
         name, _, value = line.text.partition(" ")
         if name == "btime" and value.isascii() and value.isdecimal():
             try:

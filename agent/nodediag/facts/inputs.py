@@ -9,6 +9,7 @@ import msgspec
 
 from nodediag.errors import ParseError, UsageError
 from nodediag.facts import gke_versions, instance_data, node_object
+from nodediag.facts.counters import Counters
 from nodediag.facts.fact import Fact, Known, Unknown
 from nodediag.facts.gke_versions import VersionMap
 from nodediag.facts.instance_data import InstanceData
@@ -35,6 +36,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     instance: InstanceData | msgspec.UnsetType = msgspec.UNSET
     gke_versions: VersionMap | msgspec.UnsetType = msgspec.UNSET
     metadata: Asking = Asking()
+    earlier: Counters | msgspec.UnsetType = msgspec.UNSET
 
 
 NO_INPUTS: Final = Inputs()
@@ -64,6 +66,7 @@ def laid(kept: Inputs, given: Inputs) -> Inputs:
         instance=kept.instance if given.instance is msgspec.UNSET else given.instance,
         gke_versions=kept.gke_versions if given.gke_versions is msgspec.UNSET else given.gke_versions,
         metadata=kept.metadata,
+        earlier=kept.earlier if given.earlier is msgspec.UNSET else given.earlier,
     )
 
 

@@ -13,9 +13,12 @@ from nodediag.facts import (
     cmdline as cmdline_,
     cni as cni_,
     conntrack as conntrack_,
+    counters as counters_,
     cri as cri_,
     disks as disks_,
+    earlier as earlier_,
     file_handles as file_handles_,
+    folder_sizes as folder_sizes_,
     healthz as healthz_,
     host_view as host_view_,
     hostname as hostname_,
@@ -68,10 +71,12 @@ from nodediag.facts.cloud_init import CloudInit
 from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.cni import Cni
 from nodediag.facts.conntrack import Conntrack
+from nodediag.facts.counters import Counters
 from nodediag.facts.cri import CriStatus
 from nodediag.facts.disks import Disks
 from nodediag.facts.fact import NOT_COLLECTED, Fact, Known, Unknown, attempt, known, settle
 from nodediag.facts.file_handles import FileHandles
+from nodediag.facts.folder_sizes import FolderSizes
 from nodediag.facts.gke_versions import GkeVersions
 from nodediag.facts.healthz import Healthz
 from nodediag.facts.host_view import HostView
@@ -174,6 +179,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     inotify: Fact[Inotify] = NOT_COLLECTED
     conntrack: Fact[Conntrack] = NOT_COLLECTED
     kubepods: Fact[Kubepods] = NOT_COLLECTED
+    counters: Fact[Counters] = NOT_COLLECTED
+    earlier: Fact[Counters] = NOT_COLLECTED
     software: Fact[Software] = NOT_COLLECTED
     toolbox: Fact[Toolbox] = NOT_COLLECTED
     cloud_init: Fact[CloudInit] = NOT_COLLECTED
@@ -185,11 +192,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     apt: Fact[Apt] = NOT_COLLECTED
     sysctls: Fact[Sysctls] = NOT_COLLECTED
     package_files: Fact[PackageFiles] = NOT_COLLECTED
+    folder_sizes: Fact[FolderSizes] = NOT_COLLECTED
     image: Fact[Image] = NOT_COLLECTED
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
-        """List the facts that are not known, by name; what a node is known not to have is no blind spot."""
-        pairs = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        """List the facts that are not known, by name; what a node is known not to have is no blind spot.
+
+        Nor is the earlier look one, which few runs have.
+        """
+        pairs = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "earlier")
         return tuple(
             BlindSpot(what=name, reason=fact.reason)
             for name, fact in pairs
@@ -223,7 +234,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
     containerd = attempt(runtime_, host, elsewhere)
     kubelet = attempt(kubelet_, host, elsewhere)
     sockets = Unknown(elsewhere) if elsewhere is not None else _sockets(host, kubelet)
-    return Facts(
+    facts = Facts(
         host_view=Known(view),
         os_release=os_release,
         lsb_release=attempt(lsb_release_, host, elsewhere),
@@ -267,6 +278,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         journald=attempt(journald_, host, elsewhere),
         journal_use=attempt(journal_use_, host, elsewhere),
         package_files=_package_files(host, kernel, packages) if deep else NOT_COLLECTED,
+        folder_sizes=attempt(folder_sizes_, host, elsewhere) if deep else NOT_COLLECTED,
         software=attempt(software_, host, elsewhere),
         toolbox=attempt(toolbox_, host, elsewhere),
         cloud_init=attempt(cloud_init_, host, elsewhere),
@@ -278,6 +290,8 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         apt=settle(lambda: apt_.derive(host, packages)),
         sysctls=attempt(sysctls_, host, elsewhere),
     )
+    counters = attempt(counters_, host, elsewhere)
+    return msgspec.structs.replace(facts, counters=counters, earlier=earlier_.derive(inputs.earlier, counters))
 
 
 def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:

@@ -84,6 +84,21 @@ class Digest(msgspec.Struct, frozen=True, tag=True):
     cap_bytes: int
 
 
+class Below(msgspec.Struct, frozen=True, tag=True):
+    """The small files of some names in a folder and in those below it, so deep; for a tree of the kernel's own."""
+
+    path: str
+    names: tuple[str, ...]
+    depth: int
+
+
+class Sizes(msgspec.Struct, frozen=True, tag=True):
+    """What lies below a folder takes of its disk, summed for each entry `depth` levels down; never across a mount."""
+
+    path: str
+    depth: int
+
+
 class Lock(msgspec.Struct, frozen=True, tag=True):
     """Try once for an exclusive flock(2) on a file, held until the host is let go."""
 
@@ -150,6 +165,8 @@ Ask = (
     | Healthz
     | Connect
     | Cri
+    | Below
+    | Sizes
 )
 
 
@@ -424,6 +441,37 @@ class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cgroup_driver: str = ""
 
 
+class FileBelow(msgspec.Struct, frozen=True):
+    """A file that was found: its path below the folder, and its bytes."""
+
+    path: str
+    data: bytes
+
+
+class FilesBelow(msgspec.Struct, frozen=True, tag=True):
+    """Answers Below, by path; `complete` is false where there were more than are told."""
+
+    files: tuple[FileBelow, ...]
+    complete: bool
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What an entry takes of the disk, with all that lies below it; its path is that below the folder."""
+
+    path: str
+    bytes: Count
+    files: Count
+
+
+class SizesBelow(msgspec.Struct, frozen=True, tag=True):
+    """Answers Sizes, the largest first; `complete` is false where it took too long, or some was not let be seen."""
+
+    largest: tuple[Size, ...]
+    bytes: Count
+    files: Count
+    complete: bool
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Answers any question that could not be answered."""
 
@@ -448,11 +496,13 @@ Reply = (
     | HealthzAnswer
     | Connected
     | CriAnswer
+    | FilesBelow
+    | SizesBelow
     | Failure
 )
 
 
-def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
+def place(ask: Ask) -> str:  # noqa: C901, PLR0911 - one for each question
     """Name what was asked, for a person: a path, or the question itself."""
     match ask:
         case Read(path=path) | List(path=path) | Stat(path=path) | Readlink(path=path) | Lock(path=path):
@@ -460,6 +510,8 @@ def place(ask: Ask) -> str:  # noqa: PLR0911 - one for each question
         case Statvfs(path=path) | Digest(path=path) | Certificates(path=path) | Kubeconfig(path=path):
             return path
         case Connect(path=path) | Cri(path=path):
+            return path
+        case Below(path=path) | Sizes(path=path):
             return path
         case Processes():
             return "the process list"

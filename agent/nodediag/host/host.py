@@ -9,6 +9,7 @@ import msgspec
 from nodediag.errors import ReadError
 from nodediag.host.ask import (
     Ask,
+    Below,
     CertificateList,
     Certificates,
     Connect,
@@ -19,6 +20,7 @@ from nodediag.host.ask import (
     Digest,
     Digested,
     Failure,
+    FilesBelow,
     Healthz,
     HealthzAnswer,
     Kubeconfig,
@@ -37,6 +39,8 @@ from nodediag.host.ask import (
     Read,
     Readlink,
     Reply,
+    Sizes,
+    SizesBelow,
     Stat,
     Statvfs,
     SystemdAnswer,
@@ -188,6 +192,14 @@ class Host:
     def healthz(self, address: str, port: int) -> HealthzAnswer:
         """Ask the kubelet, at an address of this machine's loopback, whether it is well."""
         return self._ask(Healthz(address, port), HealthzAnswer)
+
+    def below(self, path: str, names: tuple[str, ...], *, depth: int) -> FilesBelow:
+        """Give the small files of some names in a folder and in those below it."""
+        return self._ask(Below(path, names, depth), FilesBelow)
+
+    def sizes(self, path: str, *, depth: int) -> SizesBelow:
+        """Tell what fills a folder."""
+        return self._ask(Sizes(path, depth), SizesBelow)
 
     def uname(self) -> UnameAnswer:
         """Give the kernel's names for itself; the nodename depends on the UTS namespace."""

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nodediag.host import lock, processes
+from nodediag.host import folders, lock, processes
 from nodediag.host.ask import (
     BUS_SOCKET,
     PRIVATE_SOCKET,
     Ask,
+    Below,
     Certificates,
     Connect,
     Content,
@@ -37,6 +38,7 @@ from nodediag.host.ask import (
     Readlink,
     Reply,
     Sharing,
+    Sizes,
     Stat,
     Statvfs,
     Target,
@@ -157,6 +159,10 @@ class LiveSource:
                 return self._connect(path)
             case Cri(path):
                 return self._cri(path)
+            case Below(path, names, depth):
+                return folders.files(self._folder(path), names, depth)
+            case Sizes(path, depth):
+                return folders.sizes(self._folder(path), depth)
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -223,8 +229,11 @@ class LiveSource:
         os.close(fd)
         return _wrong(path, "replaced by another file while it was opened")
 
+    def _folder(self, path: str) -> int:
+        return self._open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
+
     def _list(self, path: str) -> Reply:
-        fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
+        fd = self._folder(path)
         names: list[str] = []
         left = _NAMES_CAP_BYTES
         try:

@@ -2,7 +2,17 @@
 
 import msgspec
 
-from nodediag.host.ask import Ask, Content, CriAnswer, MetadataAnswer, Process, ProcessList, Reply
+from nodediag.host.ask import (
+    Ask,
+    Content,
+    CriAnswer,
+    FileBelow,
+    FilesBelow,
+    MetadataAnswer,
+    Process,
+    ProcessList,
+    Reply,
+)
 from nodediag.host.host import Source
 
 
@@ -18,15 +28,24 @@ class RedactingSource:
     def answer(self, ask: Ask) -> Reply:
         """Answer as the other source does."""
         reply = self._source.answer(ask)
-        return _masked(reply) if isinstance(reply, Content | CriAnswer | MetadataAnswer | ProcessList) else reply
+        return (
+            _masked(reply)
+            if isinstance(reply, Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList)
+            else reply
+        )
 
 
-def _masked(reply: Content | CriAnswer | MetadataAnswer | ProcessList) -> Reply:
+def _masked(reply: Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList) -> Reply:
     from nodediag.redact import redact, redact_text  # noqa: PLC0415 - see above
 
     match reply:
         case Content(data=data):
             return Content(redact(data))
+        case FilesBelow(files, complete):
+            whole = b"\n".join(file.data for file in files)
+            if redact(whole) == whole:
+                return reply
+            return FilesBelow(tuple(FileBelow(file.path, redact(file.data)) for file in files), complete)
         case MetadataAnswer(address, server, values, refused):
             masked = {key: redact_text(value) for key, value in values.items()}
             return MetadataAnswer(address, server, masked, refused)

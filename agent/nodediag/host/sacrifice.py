@@ -22,6 +22,7 @@ import msgspec
 from nodediag.host import own
 from nodediag.host.ask import (
     Ask,
+    Below,
     Cri,
     Digest,
     Failure,
@@ -31,6 +32,7 @@ from nodediag.host.ask import (
     Processes,
     Read,
     Reply,
+    Sizes,
     Statvfs,
     Units,
     place,
@@ -285,7 +287,7 @@ def _send(channel: socket.socket, message: bytes, handed: list[int]) -> None:
 
 def _is_long(ask: Ask) -> bool:
     """Tell a question that takes long without anything being wrong: all processes or units, a runtime, a huge file."""
-    return isinstance(ask, Processes | Units | Digest | Healthz | Cri) or (
+    return isinstance(ask, Processes | Units | Digest | Healthz | Cri | Below | Sizes) or (
         isinstance(ask, Read) and ask.cap_bytes >= _LONG_READ_BYTES
     )
 

@@ -26,6 +26,7 @@ from nodediag.host.ask import (
     Read,
     Reply,
     Sharing,
+    Sizes,
     Stat,
     Statvfs,
     Uname,
@@ -49,7 +50,7 @@ class TreeSource:
     def __init__(self, files: Source) -> None:
         self._files = files
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, ask: Ask) -> Reply:  # noqa: PLR0911 - one for each question
         """Answer from the files; what only a running system knows is made from what was saved of it."""
         match ask:
             case Processes(names):
@@ -62,6 +63,8 @@ class TreeSource:
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")
+            case Sizes(path):
+                return _not_captured(ask, f"the size of {path}", "a recording of the node (`report --deep --record`)")
             case _:
                 return self._file(ask)
 

@@ -15,12 +15,12 @@ Leaf: TypeAlias = str | int | float | bool | None
 _MOST_TEXT: Final = 200
 _MOST_OF_A_FACT: Final = 50
 _DEEPEST: Final = 10
-# Who the node is, and what the report says elsewhere: by what the image is told, what the journal holds.
-_ELSEWHERE: Final = frozenset({"hostname", "machine", "boot", "image", "host_view", "logs"})
+# Who the node is, what only grows, and what the report says elsewhere: by what the image is told, what the journal has.
+_ELSEWHERE: Final = frozenset({"hostname", "machine", "boot", "image", "host_view", "logs", "counters", "earlier"})
 # Facts whose numbers are of the moment; those of the keys below them are limits and sizes, which stay.
 _MEASURED: Final = frozenset({
     "memory", "pressure", "load", "processes", "pids", "file_handles", "inotify", "conntrack", "kubepods",
-    "journal_use", "stray_processes",
+    "journal_use", "stray_processes", "folder_sizes",
 })  # fmt: skip
 _BY_MOUNTS: Final = frozenset({"disks"})  # what comes and goes here, the mounts tell
 _LASTING: Final = frozenset({"most", "total_bytes", "swap_total_bytes", "hugetlb_bytes", "cpus"})

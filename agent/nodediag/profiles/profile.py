@@ -118,11 +118,18 @@ class FailedUnitsRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From where on a measured value is a problem; the key names what is measured, data/linux.toml says in what."""
+    """From where on a measured value is a problem; the key names what is measured, data/linux.toml says in what.
 
+    Of a share or an average, `minimum` is of how many at least it must be; `spares` are names that are not judged, with
+    `*` for anything.
+    """
+
+    info: float | msgspec.UnsetType = msgspec.UNSET
     warning: float | msgspec.UnsetType = msgspec.UNSET
     critical: float | msgspec.UnsetType = msgspec.UNSET
     least: float | msgspec.UnsetType = msgspec.UNSET  # for what must not be lower: a warning
+    minimum: float = 0.0
+    spares: tuple[str, ...] = ()
     why: str
     source: str
     remedy: str = ""

@@ -173,6 +173,8 @@ def _unknown(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
 def _notes(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     yield "### Notes"
     lines = [f"- {_short(words.closing(report), bounds)}"]
+    if rates := words.rates(report):
+        lines.append(f"- {_short(rates, bounds)}.")
     if report.scope is Scope.PARTIAL:
         lines.append("- Not every check was selected: this is a part of a diagnosis.")
     if report.profile is not msgspec.UNSET:

@@ -45,6 +45,8 @@ def _blocks(report: Report[Facts]) -> Iterator[Block]:
         yield Text(f"{left} more; `--format json` has them\n")
     yield from _history(report.logs)
     yield from _unseen(report)
+    if rates := words.rates(report):
+        yield Text(f"{rates}.\n")
     yield Text(words.closing(report))
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from nodediag.facts.fact import Unknown
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import (
     CriEvidence,
@@ -64,8 +65,27 @@ def problems_total(report: Report[Facts]) -> int:
 
 
 def open_checks(report: Report[Facts]) -> list[CheckResult]:
-    """Give the checks that could not look."""
+    """Give the checks that could not look; what wants only a second look is said by `rates`."""
+    return [check for check in _open(report) if not _wants_second_look(check, report)]
+
+
+def rates(report: Report[Facts]) -> str:
+    """Say how many checks want a second look, and how to get it; empty where none does."""
+    count = sum(_wants_second_look(check, report) for check in _open(report))
+    earlier = report.facts.earlier
+    if not count or not isinstance(earlier, Unknown):
+        return ""
+    way = "; `--sample 5s` takes a second one" if earlier.reason.code is Code.ONE_SAMPLE else ""
+    return f"{count} rates (`--only rates`) were not judged: {earlier.reason.detail}{way}"
+
+
+def _open(report: Report[Facts]) -> list[CheckResult]:
     return [check for check in report.checks if check.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
+
+
+def _wants_second_look(check: CheckResult, report: Report[Facts]) -> bool:
+    earlier = report.facts.earlier
+    return isinstance(earlier, Unknown) and check.reason == earlier.reason and check.id.startswith("rates.")
 
 
 def waiver(problem: Problem) -> str:

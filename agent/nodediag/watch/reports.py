@@ -28,6 +28,15 @@ def keep(folder: str, most: int, time: datetime, data: bytes) -> tuple[str, str]
     return f"{folder}/{name}", ""
 
 
+def last(folder: str | None) -> str | None:
+    """Give the path of the newest report of a folder, None where there is none."""
+    try:
+        numbers = _numbers(folder) if folder is not None else {}
+    except OSError:
+        return None
+    return f"{folder}/{numbers[max(numbers)]}" if numbers else None
+
+
 def _numbers(folder: str) -> dict[int, str]:
     return {int(found[1]): name for name in state_folder.names(folder) if (found := _NAME.fullmatch(name))}
 
