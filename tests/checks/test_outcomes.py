@@ -260,7 +260,6 @@ def of_runtime(healthy: Make) -> dict[str, Facts]:
         "runtime.network-ready": healthy(
             cri=with_fields(whole.cri, answer=msgspec.structs.replace(READY, conditions=()))
         ),
-        "runtime.version": healthy(cri=with_fields(whole.cri, answer=msgspec.structs.replace(READY, version="1.5.2"))),
         "runtime.config": healthy(containerd_config=with_fields(whole.containerd_config, broken=(broken,))),
         "runtime.config-deprecated": healthy(containerd_config=Known(runtime.parse(mirror))),
         "runtime.cgroup-driver": healthy(
@@ -400,7 +399,7 @@ def test_what_cannot_be_seen_is_unknown_and_says_what_is_missing(
 @pytest.mark.parametrize("one", [check.id for check in CHECKS if check.id not in ALWAYS_ASKED])
 def test_where_nothing_is_asked_a_check_is_not_applicable(one: str, healthy: Make, base: Profile) -> None:
     nothing = msgspec.structs.replace(base, paths={}, thresholds={}, eviction={}, issues=(), states={}, cmdline=())
-    nothing = msgspec.structs.replace(nothing, deprecated_keys={}, runtime_versions={}, skew={})
+    nothing = msgspec.structs.replace(nothing, deprecated_keys={}, skew={})
     elsewhere = image_with(healthy(), gke=Answer.NO, image_type=ImageType.NONE, os_family=OsFamily.OTHER)
     result = judged(one, healthy(kubelet=Known(Kubelet(running=False)), image=elsewhere), nothing)
     assert result.outcome is Outcome.NOT_APPLICABLE

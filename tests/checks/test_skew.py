@@ -8,12 +8,13 @@ import pytest
 from nodediag.checks.check import run
 from nodediag.checks.skew import version_skew
 from nodediag.facts.cgroups import Cgroups
-from nodediag.facts.fact import Fact, Known, known
+from nodediag.facts.fact import Fact, Known, Unknown, known
 from nodediag.facts.kernel import Kernel
 from nodediag.facts.packages import Package, Packages
 from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.outcome import CheckResult, Outcome, Severity
+from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.profile import Profile
 
@@ -33,7 +34,8 @@ def judged(healthy: Make, profile: Profile, kubelet: str, **facts: object) -> Ch
     told = known(healthy().kubelet)
     assert told is not None
     running = msgspec.structs.replace(told, version=kubelet)
-    return run(version_skew, healthy(kubelet=Known(running), **facts), profile, Request())
+    silent = {"cri": Unknown(Reason(code=Code.NOT_ASKED, detail="no gRPC"))}
+    return run(version_skew, healthy(kubelet=Known(running), **(silent | facts)), profile, Request())
 
 
 @pytest.mark.parametrize(
@@ -52,9 +54,9 @@ def judged(healthy: Make, profile: Profile, kubelet: str, **facts: object) -> Ch
     ],
 )
 def test_a_version_is_held_against_its_own_branch(
-    kubelet: str, version: str, severity: Severity | None, healthy: Make, profile: Profile
+    kubelet: str, version: str, severity: Severity | None, healthy: Make, base: Profile
 ) -> None:
-    result = judged(healthy, profile, kubelet, packages=containerd(version))
+    result = judged(healthy, base, kubelet, packages=containerd(version))
     assert [problem.severity for problem in result.problems] == ([] if severity is None else [severity])
 
 
@@ -85,6 +87,12 @@ def test_the_node_s_object_tells_the_runtime_s_version_too(healthy: Make, profil
     assert problem.requirement
     assert (problem.requirement.key, problem.severity) == ("skew.containerd-cri-v1", Severity.CRITICAL)
     assert len(problem.evidence) == 2
+
+
+def test_the_runtime_s_own_word_goes_before_that_of_its_package(healthy: Make, profile: Profile) -> None:
+    said = healthy().cri
+    result = judged(healthy, profile, "v1.34.0", packages=containerd("1.5.1"), cri=said)
+    assert result.outcome is Outcome.PASSED
 
 
 def test_a_kubelet_without_a_version_leaves_it_open(healthy: Make, profile: Profile, missing: object) -> None:

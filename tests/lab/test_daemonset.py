@@ -23,7 +23,7 @@ UNSEEN_CHECKS: Final = {
     "units.failed", "units.flapping", "units.drop-ins", "journald.persistent", "journald.bounded",
     "software.package-manager", "software.toolbox", "software.toolbox-image", "software.cloud-init", "updates.engine",
     "drift.sysctls", "apt.pending-reboot", "apt.release", "kubelet.certificates", "kubelet.healthz", "runtime.socket",
-    "runtime.cni", "runtime.snapshotter", "runtime.ready", "runtime.network-ready", "runtime.version",
+    "runtime.cni", "runtime.snapshotter", "runtime.ready", "runtime.network-ready",
     "runtime.shims", "kubelet.file-modes",
 }  # fmt: skip
 UNSEEN: Final = {

@@ -22,7 +22,7 @@ WAIVED: Final = {
 NO_GRPC: Final = {"runtime.ready", "runtime.network-ready"}  # the folder that is made for nodes has no gRPC
 # the packet filter's policies stand in no file, and COS has no packages that tell containerd's version
 UNSEEN: Final[dict[str, set[str]]] = {
-    "cos": {*NO_GRPC, "network.filter-policy", "runtime.version"},
+    "cos": {*NO_GRPC, "network.filter-policy", "kubelet.version-skew"},
     "ubuntu": NO_GRPC,
 }
 

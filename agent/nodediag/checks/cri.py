@@ -1,4 +1,4 @@
-"""What the container runtime says of itself by the CRI: is it ready, has it a network, do kubelet and image fit it?"""
+"""What the container runtime says of itself by the CRI: is it ready, has it a network?"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,18 +6,14 @@ from typing import Final
 import msgspec
 
 from nodediag.checks import state
-from nodediag.checks.check import Check, NotApplicableError, check
-from nodediag.checks.containerd import version_of
+from nodediag.checks.check import Check, check
 from nodediag.checks.runtime import endpoint
 from nodediag.facts.cri import CriStatus
-from nodediag.facts.fact import NotKnownError, known, need
+from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
-from nodediag.images.gke import kubelet_release
-from nodediag.images.version import numbers
-from nodediag.model.image import RuntimeName
-from nodediag.model.outcome import Problem, Requirement, Severity, Subject
+from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.model.reason import Code, Reason
-from nodediag.profiles.profile import Profile, RuntimeVersionRule
+from nodediag.profiles.profile import Profile
 
 _NEEDS: Final = "the runtime's socket, root to connect to it, and nodediag's extra `cri`"
 
@@ -54,48 +50,6 @@ def network_ready(facts: Facts, profile: Profile) -> Iterator[Problem]:
     yield from _unready(rule, seen, "NetworkReady")
 
 
-@check(
-    "runtime.version",
-    title="The container runtime is of a version that kubelet and image go with",
-    needs=f"{_NEEDS}, or the package's or the node's object's word for the version; the kubelet's version",
-)
-def version(facts: Facts, profile: Profile) -> Iterator[Problem]:
-    """A kubelet refuses a runtime that speaks no CRI v1; an image is tested with one runtime alone."""
-    image, seen = need(facts.image), known(facts.cri)
-    if image.runtime is RuntimeName.UNKNOWN:
-        raise NotKnownError(image.open["runtime"])
-    if image.runtime is not RuntimeName.CONTAINERD:
-        raise NotApplicableError(f"the kubelet's container runtime here is {image.runtime}, not containerd")
-    if not profile.runtime_versions:
-        raise NotApplicableError(f"the profile {profile.name} asks nothing of it")
-    kubelet = need(facts.kubelet)
-    found = version_of(facts)
-    release, runtime = kubelet_release(kubelet), numbers(found)
-    if release is None or not runtime:
-        what = "the kubelet's version" if release is None else "containerd's version"
-        raise NotKnownError(Reason(code=Code.NOT_CAPTURED, detail=f"{what} is not known", needs=_NEEDS))
-    for key, rule in profile.runtime_versions.items():
-        if release >= numbers(rule.kubelet) and not _fits(rule, runtime):
-            wanted = f"containerd {rule.least} or later" if rule.least else f"containerd before {rule.below}"
-            yield Problem(
-                severity=rule.severity,
-                subject=Subject("runtime", key),
-                message=f"containerd is {found}, and a kubelet {kubelet.version} goes with {wanted}",
-                expected=wanted,
-                observed=found,
-                values={"containerd": found, "kubelet": kubelet.version},
-                requirement=Requirement(
-                    profile=profile.name, key=f"runtime_versions.{key}", why=rule.why, source=rule.source
-                ),
-                remedy=rule.remedy,
-                evidence=(*((seen.evidence("Version", found),) if seen is not None else ()), *kubelet.evidence[:1]),
-            )
-
-
-def _fits(rule: RuntimeVersionRule, runtime: tuple[int, ...]) -> bool:
-    return (not rule.least or runtime >= numbers(rule.least)) and (not rule.below or runtime < numbers(rule.below))
-
-
 def _unready(rule: state.Asked, seen: CriStatus, name: str) -> Iterator[Problem]:
     conditions = () if seen.answer is msgspec.UNSET else seen.answer.conditions
     condition = next((one for one in conditions if one.type == name), None)
@@ -116,4 +70,4 @@ def _unready(rule: state.Asked, seen: CriStatus, name: str) -> Iterator[Problem]
     )
 
 
-CHECKS: Final[tuple[Check, ...]] = (ready, network_ready, version)
+CHECKS: Final[tuple[Check, ...]] = (ready, network_ready)

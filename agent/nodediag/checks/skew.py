@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from nodediag.checks.check import Check, NotApplicableError, check
 from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.snapshot import Facts
@@ -18,7 +20,10 @@ _KERNEL: Final = "kernel"
 _CGROUP_2: Final = 2
 _BRANCH: Final = 2
 _GRAVEST: Final = tuple(Severity)
-_NEEDS: Final = "the kubelet's --version flag and the runtime's package, or the node's object (--node-object FILE)"
+_NEEDS: Final = (
+    "the kubelet's --version flag and the runtime's own word (its socket, and the extra `cri`), its package, or the"
+    " node's object (--node-object FILE)"
+)
 
 
 @check("kubelet.version-skew", title="The kubelet, its runtime and the kernel fit together", needs=_NEEDS)
@@ -60,7 +65,9 @@ def _found(facts: Facts, of: str) -> tuple[str, Evidence] | None:
     if of == _KERNEL:
         kernel = need(facts.kernel)
         return kernel.release, kernel.evidence
-    packages, theirs = known(facts.packages), told.node_object(facts)
+    packages, theirs, seen = known(facts.packages), told.node_object(facts), known(facts.cri)
+    if seen is not None and seen.answer is not msgspec.UNSET and seen.answer.name == of and seen.answer.version:
+        return seen.answer.version, seen.evidence("Version", seen.answer.version)
     for one in packages.installed if packages is not None else ():
         if one.name in {of, f"{of}.io", f"{of}-ce"}:
             return one.version, one.evidence

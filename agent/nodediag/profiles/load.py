@@ -190,7 +190,6 @@ class Catalogue:
             skew=laid.skew,
             deprecated_keys=laid.deprecated_keys,
             own_keys=laid.own_keys,
-            runtime_versions=laid.runtime_versions,
         )
 
     def all(self) -> tuple[Profile, ...]:
@@ -244,7 +243,6 @@ def _laid(under: ProfileFile, over: ProfileFile) -> ProfileFile:
         skew={**under.skew, **over.skew},
         deprecated_keys={**under.deprecated_keys, **over.deprecated_keys},
         own_keys=(*under.own_keys, *over.own_keys),
-        runtime_versions={**under.runtime_versions, **over.runtime_versions},
     )
 
 

@@ -279,18 +279,6 @@ class DeprecatedKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     remedy: str = ""
 
 
-class RuntimeVersionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which containerd goes with a kubelet of a release or later: the least version, or the first that is too new."""
-
-    kubelet: str
-    least: str = ""
-    below: str = ""
-    severity: Severity
-    why: str
-    source: str
-    remedy: str = ""
-
-
 class OwnKeysRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the image's own scripts write into containerd's configuration, as `key` or `key=value` with `*`."""
 
@@ -351,7 +339,6 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cmdline: tuple[ArgumentRule, ...] = ()
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
-    runtime_versions: dict[str, RuntimeVersionRule] = {}
     skew: dict[str, SkewRule] = {}
 
 
@@ -392,5 +379,4 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     cmdline: tuple[ArgumentRule, ...] = ()
     deprecated_keys: dict[str, DeprecatedKeyRule] = {}
     own_keys: tuple[OwnKeysRule, ...] = ()
-    runtime_versions: dict[str, RuntimeVersionRule] = {}
     skew: dict[str, SkewRule] = {}
