@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from nodediag.model.report import Report
 
 _FORMATS: Final = ("json", "text", "markdown")
-_MOST_BYTES: Final = 32 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_MOST_PACKED_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -71,8 +72,9 @@ def _bytes(path: str) -> bytes:
     data = bytearray()
     for chunk in chunks("diff", path):
         data += chunk
-        if len(data) > _MOST_BYTES:
-            raise UsageError(f"diff {path}: larger than {_MOST_BYTES} bytes; a report is at most 1 MiB")
+        most = _MOST_PACKED_BYTES if data.startswith(_GZIP) else _MOST_BYTES
+        if len(data) > most:
+            raise UsageError(f"diff {path}: larger than {most} bytes; a report is at most 1 MiB")
     if not data.startswith(_GZIP):
         return bytes(data)
     from nodediag.bundle.pack import report_in  # noqa: PLC0415 - only who gives a bundle needs it
