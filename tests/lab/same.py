@@ -14,14 +14,15 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 _OF_THE_RUN: Final = ("observed_at", "generated_at", "view", "duration_ms")
 # what is another number a moment later; that both know it, or both not, is all that can be compared
 _MEASURED: Final = (
-    "conntrack", "disks", "file_handles", "inotify", "journal_use", "kubepods", "load", "memory", "pids", "pressure",
-    "processes", "stray_processes", "units",
+    "conntrack", "counters", "disks", "file_handles", "inotify", "journal_use", "kubepods", "load", "memory", "pids",
+    "pressure", "processes", "stray_processes", "units",
 )  # fmt: skip
 MEASURED_CHECKS: Final = (
     "pressure.",
     "memory.",
     "limits.",
     "processes.",
+    "rates.",
 )  # of this machine, not of the node alone
 # what else stays open where a fact was not seen
 _OF_FACTS: Final = {

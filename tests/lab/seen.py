@@ -10,6 +10,7 @@ from nodediag.model.outcome import CheckResult, Outcome, Problem
 from nodediag.model.report import Report
 
 NOT_HERE: Final = {"image.source-project", "image.source-version"}  # the lab has no metadata server
+RATES: Final = "rates."
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +33,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unseen(self) -> dict[str, str]:
-        """The checks that could not look, or broke, and why; but for what no lab can show."""
+        """The checks that could not look, or broke, and why; but for what no lab can show, or no single look."""
         ended = {Outcome.UNKNOWN, Outcome.BROKEN}
         return {
             check.id: check.reason.detail
             for check in self.report.checks
-            if check.outcome in ended and check.reason and check.id not in NOT_HERE
+            if check.outcome in ended and check.reason and check.id not in NOT_HERE and not check.id.startswith(RATES)
         }
 
     @property
