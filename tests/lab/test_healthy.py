@@ -20,9 +20,9 @@ WAIVED: Final = {
     "ubuntu": {"units.drop-ins", "logs.complete", "drift.kernel"},
 }  # fmt: skip
 NO_GRPC: Final = {"runtime.ready", "runtime.network-ready"}  # the folder that is made for nodes has no gRPC
-# the packet filter's policies stand in no file, and COS has no packages that tell containerd's version
+# the packet filter's policies stand in no file
 UNSEEN: Final[dict[str, set[str]]] = {
-    "cos": {*NO_GRPC, "network.filter-policy", "kubelet.version-skew"},
+    "cos": {*NO_GRPC, "network.filter-policy"},
     "ubuntu": NO_GRPC,
 }
 

@@ -52,6 +52,7 @@ UNSEEN: Final = {
         "/home/kubernetes/bin/portmap",
         "/home/kubernetes/bin/ptp",
         "/home/kubernetes/containerized_mounter/mounter",
+        "/home/kubernetes/kubelet-config.yaml",
         "healthz",  # whose port, and whose sysctls, the kubelet's configuration there says
         "sysctls",
     },

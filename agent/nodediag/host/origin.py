@@ -82,9 +82,9 @@ def open_host(root: str | None, *, budget_s: float) -> Opened:
     if root == NOWHERE:
         nowhere = NoSource()
         return Opened(nowhere, Seen(origin=Origin.NONE, root=NOWHERE, uid=own.uid()), nowhere, "")
-    if own.is_file(root):
-        return _opened_archive(root, budget_s)
     real = _real_path(root, budget_s)
+    if not real:
+        return _opened_archive(root, budget_s)
     if real == "/":
         return _opened(_children("/", budget_s), Origin.LIVE, "/", "/")
     return _opened_folder(root, real, budget_s)
@@ -158,7 +158,7 @@ def _freed_of_secrets(root: str, hand_over: Callable[[int], None]) -> Source:
 
 
 class _Folder:
-    """Tells where a folder of our own system really is; asked in a child, since it may hang."""
+    """Tells where a folder of our own system really is, nothing for a file; asked in a child, since it may hang."""
 
     def __init__(self, path: str, _hand_over: Callable[[int], None]) -> None:
         self._path = path
@@ -169,6 +169,10 @@ class _Folder:
         try:
             real = os.path.realpath(self._path, strict=True) if self._path else ""  # "" would be where we are
             os.close(os.open(real, os.O_PATH | os.O_DIRECTORY))
+        except NotADirectoryError as error:
+            if os.path.isdir(os.path.dirname(self._path) or "."):  # what stands there is no folder, else the way to it
+                return Content(b"")
+            return failure(error, _visible(self._path))
         except OSError as error:
             return failure(error, _visible(self._path))
         return Content(os.fsencode(real))
