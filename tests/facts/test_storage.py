@@ -129,7 +129,7 @@ def test_a_helper_that_was_not_captured_is_not_absent(host: "MakeHost") -> None:
 def test_mounts_sessions_and_devices_are_in_use(host: "MakeHost") -> None:
     listed = table(
         "10.0.0.2:/x 0:50 /a nfs4", "10.0.0.2:/x 0:50 /b nfs4", "mon:/ 0:51 /c ceph",
-        "/dev/sdx 8:80 /var/lib/kubelet/pods/1/volumes/kubernetes.io~cinder/v ext2",
+        "/dev/sdx 8:80 /var/lib/kubelet/pods/1/volumes/kubernetes.io~cinder/v ext4",
     )  # fmt: skip
     link = PathEvidence(path="/sys/class/block/rbd0", type="link")
     disks = tuple(

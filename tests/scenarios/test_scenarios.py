@@ -308,7 +308,7 @@ def mountinfo(rows: list[str], block: dict[str, str]) -> str:
 
 
 def sysfs(block: dict[str, str]) -> dict[str, str]:
-    """Make `NAME = "MAJOR:MINOR part NUMBER [LABEL]"` or `"MAJOR:MINOR dm NAME ro|rw SLAVE"` the files of sysfs."""
+    """Make `NAME = "MAJOR:MINOR disk"`, `"... part NUMBER [LABEL]"`, `"... dm NAME ro|rw SLAVE"` the files of sysfs."""
     files: dict[str, str] = {}
     for name, row in block.items():
         device, kind, *rest = row.split()
@@ -317,6 +317,8 @@ def sysfs(block: dict[str, str]) -> dict[str, str]:
         folder = f"/sys/class/block/{name}"
         if kind == "part":
             event += f"DEVTYPE=partition\nPARTN={rest[0]}\n" + "".join(f"PARTNAME={label}\n" for label in rest[1:])
+        elif kind == "disk":
+            event += "DEVTYPE=disk\n"
         else:
             files[f"{folder}/dm/name"] = rest[0] + "\n"
             files[f"{folder}/ro"] = "1\n" if rest[1] == "ro" else "0\n"

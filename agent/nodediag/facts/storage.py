@@ -222,12 +222,16 @@ def _by_kind(mounts: Mounts) -> dict[str, dict[str, Mount]]:
     """Give the first mount of each file system by the kinds that Kubernetes mounts, in one pass: there may be many."""
     found: dict[str, dict[str, Mount]] = {name: {} for name in KINDS}
     for mount in mounts.mounts:
-        name = _NAMES.get(mount.fstype)
-        if name is None and _PLUGIN in mount.target:
-            name = next((name for name, kind in KINDS.items() if kind.target and kind.target in mount.target), None)
+        name = _plugged(mount.target) if _PLUGIN in mount.target else None
+        name = name or _NAMES.get(mount.fstype)  # a plug-in's volume has some file system too
         if name is not None:
             found[name].setdefault(mount.device or mount.source, mount)
     return found
+
+
+def _plugged(target: str) -> str | None:
+    """Give the kind whose plug-in mounted a volume, where it has one of its own."""
+    return next((name for name, kind in KINDS.items() if kind.target and kind.target in target), None)
 
 
 def _listed(host: Host, folder: str) -> Uses:
