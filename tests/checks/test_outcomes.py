@@ -36,7 +36,7 @@ from nodediag.facts.sysctls import Sysctl
 from nodediag.facts.unit_files import UnitFile
 from nodediag.facts.units import Units
 from nodediag.facts.update_engine import EngineState, UpdateEngine
-from nodediag.host.ask import UnitState
+from nodediag.host.answer_parts import UnitState
 from nodediag.model.evidence import FileEvidence, JournalEvidence, PathEvidence, ProcessEvidence
 from nodediag.model.image import Answer, Contradiction, Finding, Image, ImageType, OsFamily, RuntimeName
 from nodediag.model.logs import AbruptEnd, LogFinding, LogRelation, LogResult, LogSample

@@ -13,7 +13,7 @@ from nodediag.facts.journald import Journald, Setting
 from nodediag.facts.snapshot import Facts
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import How, Unit, Units
-from nodediag.host.ask import Job, UnitState
+from nodediag.host.answer_parts import Job, UnitState
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.outcome import CheckResult, Outcome, Severity
 from nodediag.model.reason import Code, Reason

@@ -38,6 +38,7 @@ from nodediag.facts import (
     toolbox,
 )
 from nodediag.facts.snapshot import Facts, collect
+from nodediag.host.answer_parts import Job, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -51,7 +52,6 @@ from nodediag.host.ask import (
     Failure,
     FileBelow,
     FilesBelow,
-    Job,
     Kubeconfig,
     KubeconfigAnswer,
     List,
@@ -81,7 +81,6 @@ from nodediag.host.ask import (
     Uname,
     UnameAnswer,
     Units,
-    UnitState,
     VfsStat,
 )
 from nodediag.host.host import Host, Line, Seen

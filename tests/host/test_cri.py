@@ -13,7 +13,14 @@ from typing import Final
 import pytest
 
 from nodediag.host import cri
-from nodediag.host.ask import Connect, Connected, Cri, CriAnswer, Failure, RuntimeCondition, RuntimeHandler
+from nodediag.host.answer_parts import RuntimeCondition, RuntimeHandler
+from nodediag.host.ask import (
+    Connect,
+    Connected,
+    Cri,
+    CriAnswer,
+    Failure,
+)
 from nodediag.host.live import LiveSource
 from nodediag.host.recording import Recorder
 from nodediag.host.redacting import RedactingSource

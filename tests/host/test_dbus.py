@@ -9,15 +9,14 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from nodediag.host.answer_parts import Job, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     PRIVATE_SOCKET,
     Failure,
-    Job,
     Reply,
     SystemdAnswer,
     Units,
-    UnitState,
 )
 from nodediag.host.live import UNITS_BUDGET_S, LiveSource
 from nodediag.host.sacrifice import PATIENCE_S

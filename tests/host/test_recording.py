@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodediag.errors import OutputError, ReadError, UsageError
+from nodediag.host.answer_parts import Job, UnitState
 from nodediag.host.ask import (
     Ask,
     Content,
     Failure,
-    Job,
     List,
     Lock,
     Locked,
@@ -40,7 +40,6 @@ from nodediag.host.ask import (
     Uname,
     UnameAnswer,
     Units,
-    UnitState,
     VfsStat,
 )
 from nodediag.host.origin import open_host

@@ -22,6 +22,7 @@ from nodediag.facts.counters import UPTIME_PATH, Counters
 from nodediag.facts.inputs import File, Inputs, read as read_inputs
 from nodediag.facts.metadata import KEYS, Asking
 from nodediag.facts.snapshot import Facts
+from nodediag.host.answer_parts import Job, RuntimeCondition, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -31,7 +32,6 @@ from nodediag.host.ask import (
     Failure,
     HealthzAnswer,
     HealthzOutcome,
-    Job,
     List,
     MetadataAnswer,
     Names,
@@ -41,12 +41,10 @@ from nodediag.host.ask import (
     Read,
     Readlink,
     Reply,
-    RuntimeCondition,
     Stat,
     SystemdAnswer,
     Target,
     UnameAnswer,
-    UnitState,
     VfsStat,
 )
 from nodediag.host.host import Host, Seen

@@ -10,6 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
+from nodediag.host.answer_parts import Job, Microseconds, RuntimeCondition, RuntimeHandler, UnitState
 from nodediag.model.reason import Reason
 
 BUS_SOCKET: Final = "/run/dbus/system_bus_socket"
@@ -296,36 +297,6 @@ class MetadataAnswer(msgspec.Struct, frozen=True, tag=True):
     refused: dict[str, Reason]
 
 
-Microseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-
-
-class UnitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One unit, in systemd's words; times are since 1970, 0 for never.
-
-    `restarts` are those that systemd made by itself since somebody last started it, asked of services that run or
-    should. The last four are asked of units that failed, were restarted, or are between two states.
-    """
-
-    name: str
-    load: str
-    active: str
-    sub: str
-    job: str = ""
-    restarts: Annotated[int, msgspec.Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
-    result: str = ""
-    exit_status: int = 0
-    changed_us: Microseconds = 0
-    started_us: Microseconds = 0
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One job that systemd has not finished: `start` of a unit, `waiting` or `running`."""
-
-    unit: str
-    type: str
-    state: str
-
-
 class SystemdAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Answers Units: at which socket and when it was asked, what the boot came to, and the units.
 
@@ -411,23 +382,6 @@ class Connected(msgspec.Struct, frozen=True, tag=True):
     """Answers Connect: the other end speaks HTTP/2, or something else."""
 
     http2: bool
-
-
-class RuntimeCondition(msgspec.Struct, frozen=True):
-    """A condition of the runtime: RuntimeReady, NetworkReady, or one of its own."""
-
-    type: str
-    status: bool
-    reason: str
-    message: str
-
-
-class RuntimeHandler(msgspec.Struct, frozen=True):
-    """What a pod may ask for by a RuntimeClass; the default one has no name."""
-
-    name: str
-    recursive_read_only_mounts: bool
-    user_namespaces: bool
 
 
 class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):

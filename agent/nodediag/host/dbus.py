@@ -15,7 +15,11 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from nodediag.host.ask import BUS_SOCKET, Job, SystemdAnswer, UnitState
+from nodediag.host.answer_parts import Job, UnitState
+from nodediag.host.ask import (
+    BUS_SOCKET,
+    SystemdAnswer,
+)
 from nodediag.model.reason import Code
 
 MOST_UNITS: Final = 2000
