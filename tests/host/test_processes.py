@@ -125,6 +125,38 @@ def test_arguments_are_kept_up_to_a_cap_in_all_and_then_the_list_is_not_complete
     assert {child.pid for child in children} <= {process.pid for process in listed.processes}
 
 
+WAITING = """
+import ctypes, os, sys
+from nodediag.host import processes
+
+SYS_CLONE, CLONE_VFORK, SIGCHLD = {"x86_64": 56, "aarch64": 220}[os.uname().machine], 0x4000, 17
+if ctypes.CDLL(None).syscall(SYS_CLONE, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0) == 0:
+    print(*(p.pid for p in processes.living("/proc", ("none",)).processes if p.state == "D"), flush=True)
+    input()
+    os._exit(0)
+"""
+
+
+def test_our_own_waiting_for_a_child_is_not_told_and_that_of_another_is() -> None:
+    command = [sys.executable, "-I", "-c", WAITING]
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen([*command, "one"], stdin=pipe, stdout=pipe, text=True) as one,
+        subprocess.Popen([*command, "other"], stdin=pipe, stdout=pipe, text=True) as other,
+    ):
+        told = _a_line_of_numbers(one), _a_line_of_numbers(other)
+        one.communicate("\n")
+        other.communicate("\n")
+    assert one.pid not in told[0]
+    assert other.pid not in told[1]
+    assert one.pid in told[1] or other.pid in told[0]
+
+
+def _a_line_of_numbers(process: subprocess.Popen[str]) -> set[int]:
+    assert process.stdout is not None
+    return {int(pid) for pid in process.stdout.readline().split()}
+
+
 HIDING = """
 import ctypes, os, sys
 from nodediag.host import processes

@@ -8,13 +8,12 @@ from nodediag.errors import ReadError
 from nodediag.facts.process_list import listed
 from nodediag.host.ask import Namespace, Process
 from nodediag.host.host import EVIDENCE_CAP, Host
+from nodediag.host.processes import BLOCKED, ZOMBIE
 from nodediag.model.evidence import ProcessEvidence
 from nodediag.model.reason import Code, Reason
 
 NAMESPACE: Final = Namespace.PID
 MOST: Final = 50
-ZOMBIE: Final = "Z"
-BLOCKED: Final = "D"
 
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True):

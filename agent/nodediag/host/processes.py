@@ -14,7 +14,9 @@ _PID_DIGITS: Final = 9
 _INIT: Final = 1
 _CGROUP_CAP: Final = 2048
 INTERPRETERS: Final = ("python", "perl", "ruby", "node", "java", "bash", "dash", "sh", "busybox")
-STUCK: Final = frozenset({"Z", "D"})  # zombies, and what is in uninterruptible sleep
+ZOMBIE: Final = "Z"
+BLOCKED: Final = "D"  # in uninterruptible sleep
+STUCK: Final = frozenset({ZOMBIE, BLOCKED})
 _STATES: Final = {  # psutil's words for the letters of proc_pid_stat(5)
     "running": "R", "sleeping": "S", "disk-sleep": "D", "stopped": "T", "tracing-stop": "t", "zombie": "Z",
     "dead": "X", "wake-kill": "K", "waking": "W", "idle": "I", "parked": "P",
@@ -29,7 +31,8 @@ def preload() -> None:
 def living(procfs: str, names: tuple[str, ...] = (), below: tuple[str, ...] = ()) -> ProcessList:
     """List the processes of a mounted procfs, or those of some names or folders and those that do not get on.
 
-    One that ends meanwhile is left out. The list is not complete where hidepid (see proc(5)) keeps others' processes,
+    One that ends meanwhile is left out, and so is our own waiting: a parent is in uninterruptible sleep while it starts
+    a child. The list is not complete where hidepid (see proc(5)) keeps others' processes,
     PID 1 among them, from our eyes, and where all arguments together are more than we keep.
     """
     import psutil  # noqa: PLC0415 - only the child that lists processes pays for it
@@ -38,7 +41,7 @@ def living(procfs: str, names: tuple[str, ...] = (), below: tuple[str, ...] = ()
     listing = _Listing(procfs, names, below)
     for pid in sorted(_pids()):
         listing.add(pid)
-    for pid in {process.ppid for process in listing.found.values() if process.state == "Z"} - listing.found.keys():
+    for pid in {process.ppid for process in listing.found.values() if process.state == ZOMBIE} - listing.found.keys():
         listing.add(pid, wanted=True)
     found = tuple(listing.found[pid] for pid in sorted(listing.found))
     complete = listing.seen_init and not listing.hidden and listing.left > 0
@@ -52,6 +55,7 @@ class _Listing:
         self._procfs = procfs
         self._names = names
         self._below = tuple(folder + "/" for folder in below)
+        self._ours = _ours(procfs)
         self.found: dict[int, Process] = {}
         self.left = _ALL_ARGUMENTS_CAP
         self.seen_init = self.hidden = False
@@ -70,7 +74,8 @@ class _Listing:
             self.hidden = self.hidden or name is None
             program = self._program(pid) if self._below else ""
             inside = program.startswith(self._below) if self._below else False
-            wanted = wanted or not self._names or name in self._names or state in STUCK
+            stuck = state in STUCK and not (state == BLOCKED and self._ours & {pid, told["ppid"]})
+            wanted = wanted or not self._names or name in self._names or stuck
             scripted = bool(self._below) and program.rpartition("/")[2].startswith(INTERPRETERS)
             if not (wanted or inside or scripted):
                 return
@@ -96,6 +101,19 @@ class _Listing:
         with suppress(OSError), open(f"{self._procfs}/{pid}/cgroup", "rb") as file:
             return file.read(_CGROUP_CAP).decode("utf-8", "backslashreplace")
         return ""  # it has ended, or the programs are not seen either
+
+
+def _ours(procfs: str) -> frozenset[int]:
+    """Give the numbers, in that procfs, of this process and of the parent that forked it to do this work."""
+    try:
+        own = os.readlink(f"{procfs}/self")
+        with open(f"{procfs}/self/stat", "rb") as file:
+            parent = file.read().rpartition(b")")[2].split()[1].decode()
+        with open(f"{procfs}/self/cmdline", "rb") as one, open(f"{procfs}/{parent}/cmdline", "rb") as other:
+            forked = one.read() == other.read()
+    except (OSError, IndexError):  # a folder, or a parent that is not to be seen from here
+        return frozenset()
+    return frozenset(int(pid) for pid in ((own, parent) if forked else (own,)))
 
 
 def _pids() -> list[int]:
