@@ -24,7 +24,7 @@ SIZE_BAR_BYTES = 1024 * 1024
 PROBE = """
 import os, sys
 from nodediag.cli.main import run
-in_child = {"psutil"} | ({"jeepney"} if os.path.lexists("/run/systemd/private") else set())
+in_child = {"psutil", "re2"} | ({"jeepney"} if os.path.lexists("/run/systemd/private") else set())
 run(["report", "--no-logs", "--format", "json", "-o", sys.argv[1]])
 tops = {name.partition(".")[0] for name in sys.modules}
 print(*sorted(tops & {"click", "msgspec", "psutil", "re2", "structlog", "yaml", "rich"} | in_child))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 
 from nodediag.errors import OutputError, UsageError
 from nodediag.host import own
+from nodediag.host.child import Child
 
 if TYPE_CHECKING:
     from tests.host.conftest import InChild, Run
@@ -183,9 +185,15 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 def be_gentle_twice() -> str:
     own.be_gentle()
     own.be_gentle()
-    done = subprocess.run(["ionice", "-p", str(os.getpid())], capture_output=True, text=True, check=False)
-    return f"{os.nice(0)} {done.stdout.strip()}"
+    with closing(Child(lambda tell: tell(_ionice(os.getpid()).encode()))) as child:
+        os.set_blocking(child.fd, True)
+        told, _ = child.told()
+    return f"{os.nice(0)} {_ionice(os.getpid())}, child {told[0].decode()}"
+
+
+def _ionice(pid: int) -> str:
+    return subprocess.run(["ionice", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def test_we_give_way_to_the_node_s_own_work(in_child: "InChild") -> None:
-    assert in_child(be_gentle_twice) == "10 best-effort: prio 7"
+    assert in_child(be_gentle_twice) == "10 best-effort: prio 7, child best-effort: prio 7"

@@ -68,5 +68,6 @@ def _sampled(opened: Opened, seconds: float, timeout_s: float) -> "Counters | No
     except (ReadError, ParseError):  # the second look will say why
         return None
     time.sleep(seconds + _ROUNDING_S)
+    opened.host.anew()
     opened.host.ahead(*ahead.ASKS)
     return first

@@ -6,9 +6,9 @@ in which they are wanted, for answers come in the order of their questions.
 
 from typing import Final
 
-from nodediag.facts.packages import CAP_BYTES, STATUS_PATH
+from nodediag.facts.packages import CAP_BYTES, FIELDS, STATUS_PATH
 from nodediag.facts.process_list import ASK
-from nodediag.host.ask import Ask, Below, Kubeconfig, List, Read, Readlink, Stat, Uname, Units
+from nodediag.host.ask import Ask, Below, Kubeconfig, List, Namespaces, Read, Readlink, Stat, Uname, Units
 from nodediag.host.host import TEXT_CAP_BYTES
 
 _MIB: Final = 1024 * 1024
@@ -27,6 +27,7 @@ def _stat(*paths: str) -> tuple[Stat, ...]:
 
 
 ASKS: Final[tuple[Ask, ...]] = (
+    Namespaces(),
     ASK,
     Units(),
     *_read("/proc/1/mountinfo", cap_bytes=64 * _MIB),
@@ -57,7 +58,7 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_read("/etc/systemd/journald.conf"),
     *_listed("/etc/systemd/journald.conf.d", "/run/systemd/journald.conf.d", "/usr/local/lib/systemd/journald.conf.d"),
     *_listed("/usr/lib/systemd/journald.conf.d", "/var/log/journal"),
-    Read(STATUS_PATH, CAP_BYTES),
+    Read(STATUS_PATH, CAP_BYTES, FIELDS),
     *(Readlink(path) for path in ("/bin", "/sbin")),
     *_listed("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/bin", "/etc", "/home/kubernetes/bin"),
     *_listed("/var/lib/google", "/var/lib/google/bin", "/var/lib/toolbox", "/mnt/disks", "/nix"),
@@ -67,10 +68,8 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_listed("/sos_commands"),
     *_stat("/usr/sbin/update_engine"),
     *_read("/home/kubernetes/npd-custom-plugins/configs/init-sysctls.conf"),
-    *_read("/proc/sys/kernel/random/boot_id", "/proc/uptime", "/proc/diskstats", "/proc/1/net/dev"),
-    *_read("/proc/1/net/netstat", "/proc/1/net/softnet_stat", "/proc/1/net/stat/nf_conntrack", "/proc/vmstat"),
-    *_read("/proc/stat", cap_bytes=4 * _MIB),
-    *_read("/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"),
+    *_read("/proc/uptime", "/proc/diskstats", "/proc/1/net/dev"),
+    *_read("/proc/1/net/netstat", "/proc/1/net/softnet_stat", "/proc/1/net/stat/nf_conntrack"),
     *_stat("/sys/fs/cgroup/cgroup.controllers"),
     Below("/sys/fs/cgroup/kubepods.slice", ("cpu.stat", "memory.events"), 3),
     Below("/sys/fs/cgroup/system.slice", ("cpu.stat",), 1),

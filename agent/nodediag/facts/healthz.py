@@ -1,6 +1,5 @@
 """What the running kubelet answers at /healthz: whether its main loop still turns. See healthzPort in its settings."""
 
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -18,6 +17,7 @@ _PORT_KEY: Final = "healthzPort"
 _ADDRESS_KEY: Final = "healthzBindAddress"
 _ALL: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what the kubelet may listen at
 _MOST_PORT: Final = 65_535
+_OK: Final = 200
 
 
 class Healthz(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Healthz(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def well(self) -> bool:
         """Whether it said so."""
-        return self.status == HTTPStatus.OK
+        return self.status == _OK
 
     @property
     def evidence(self) -> HttpEvidence:

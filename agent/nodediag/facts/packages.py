@@ -19,6 +19,7 @@ NAMES: Final = frozenset({"containerd", "containerd.io", "docker.io", "docker-ce
 _PARAGRAPH: Final = re.compile(
     rf"^Package: (?P<name>{'|'.join(map(re.escape, sorted(NAMES)))})\n(?:.+\n?)*", re.MULTILINE
 )
+FIELDS: Final = ("Package: ", "Status: ", "Version: ")
 CAP_BYTES: Final = 64 * 1024 * 1024
 _LIST_FIELDS: Final = 3  # state, name, version
 _STATUS: Final = re.compile(r"^Status: (?P<want>\S+) (?P<flag>\S+) (?P<state>\S+)$", re.MULTILINE)
@@ -59,7 +60,7 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
 def collect(host: Host) -> Packages:
     """Read dpkg's status file, or the list a sosreport keeps."""
     try:
-        text = host.text(STATUS_PATH, cap_bytes=CAP_BYTES)
+        text = host.text(STATUS_PATH, cap_bytes=CAP_BYTES, only=FIELDS)
         unsettled, held = parse_states(text)
         return Packages(manager=True, installed=parse_status(text), unsettled=unsettled, held=held)
     except ReadError as error:

@@ -1,5 +1,6 @@
 """Files of the API and the cloud, JSON or YAML, as plain values; and words taken out of them, whatever stands there."""
 
+import re
 from datetime import date, datetime
 from typing import Final
 
@@ -11,6 +12,7 @@ from nodediag.host.host import EVIDENCE_CAP
 from nodediag.host.yaml_text import Yaml
 
 YAML_CAP: Final = 512 * 1024  # characters; PyYAML takes a second and 50 MB for a million
+_NO_SECRET: Final = re.compile(r"[A-Za-z0-9._-]{0,15}|[0-9]*")  # a word too short for a rule, or a number
 _UTC: Final = "+00:00"
 
 
@@ -73,6 +75,8 @@ def _label(value: Yaml) -> str:
 
 def clean(text: str) -> str:
     """Free a text of secrets and of what is no text, and cut it to what a report may hold."""
+    if _NO_SECRET.fullmatch(text):
+        return text[:EVIDENCE_CAP]
     from nodediag.redact import redact_text  # noqa: PLC0415 - most nodes are looked at without such files
 
     whole = text[: 4 * EVIDENCE_CAP].encode("utf-8", "backslashreplace").decode()

@@ -29,10 +29,16 @@ class Namespace(StrEnum):
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
-    """The bytes of a regular file; more than `cap_bytes` is a failure, never a part."""
+    """The bytes of a regular file; more than `cap_bytes` is a failure, never a part.
+
+    With `only`, each line that does not begin with one of these words, or holds more than identifiers are made of, is
+    given as a space, which goes on the line before in files of fields such as dpkg's, see deb-control(5): what is not
+    wanted is neither sent nor searched for secrets, and lines keep their numbers.
+    """
 
     path: str
     cap_bytes: int
+    only: tuple[str, ...] = ()
 
 
 class List(msgspec.Struct, frozen=True, tag=True):

@@ -4,7 +4,6 @@ Nobody waits for one. A child shares no stream with us, and dies with us (prctl(
 be missing, see own.hold_streams().
 """
 
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -73,12 +72,15 @@ def reaped() -> Iterator[tuple[int, int]]:
 
 def detach(parent: int, keep: int) -> None:
     """Share nothing with the parent that somebody waits on: no streams, no session, no descriptor but one."""
+    import ctypes  # noqa: PLC0415 - in the child, beside its parent
+
     for number in _ENDING:
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() not in {parent, _OUTSIDE}:  # it died before the kernel knew that we wish to follow
         os._exit(1)
+    own.be_gentle_to_disks(parent)
     nothing = own.nothing()
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -57,6 +57,7 @@ from nodediag.model.report import Origin
 
 TEXT_CAP_BYTES = 1024 * 1024
 EVIDENCE_CAP = 1024
+_KEPT_BYTES: Final = 64 * 1024
 _SILENT: frozenset[Code] = frozenset({Code.ABSENT, Code.NOT_CAPTURED, Code.OTHER_NAMESPACE})
 
 R = TypeVar("R")
@@ -107,20 +108,24 @@ class Host:
         self.seen = seen
         self.missed: dict[str, Reason] = {}
         self._namespaces: NamespaceAnswer | None = None
-        self._listed: dict[Ask, Reply] = {}
+        self._told: dict[Ask, Reply] = {}
 
     def ahead(self, *asks: Ask) -> None:
         """Say what will be asked next, so that a running node answers all of it at once instead of one by one."""
         if self._ahead is not None:
             self._ahead(*asks)
 
-    def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> bytes:
-        """Give a regular file's bytes."""
-        return self._ask(Read(path, cap_bytes), Content).data
+    def anew(self) -> None:
+        """Forget what was told: a second look is not to be given the answers of the first."""
+        self._told.clear()
 
-    def text(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> str:
+    def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES, only: tuple[str, ...] = ()) -> bytes:
+        """Give a regular file's bytes, or only its lines that begin so: see Read."""
+        return self._ask(Read(path, cap_bytes, only), Content).data
+
+    def text(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES, only: tuple[str, ...] = ()) -> str:
         r"""Give a file as text; bytes that are not UTF-8 become `\xNN`."""
-        return self.read(path, cap_bytes=cap_bytes).decode("utf-8", "backslashreplace")
+        return self.read(path, cap_bytes=cap_bytes, only=only).decode("utf-8", "backslashreplace")
 
     def lines(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES) -> tuple[Line, ...]:
         """Give a file's lines; only a newline ends one."""
@@ -245,9 +250,9 @@ class Host:
         return tuple(BlindSpot(what=what, reason=reason) for what, reason in sorted(self.missed.items()))
 
     def _ask(self, ask: Ask, wanted: type[R], expected: Code | None = None) -> R:
-        reply = self._listed.get(ask) or self._source.answer(ask)
-        if isinstance(ask, Processes):
-            self._listed[ask] = reply
+        reply = self._told.get(ask) or self._source.answer(ask)
+        if isinstance(ask, Processes | Uname) or (isinstance(reply, Content) and len(reply.data) <= _KEPT_BYTES):
+            self._told[ask] = reply  # what two facts rest on is one answer
         if isinstance(reply, wanted):
             return reply
         where = place(ask)

@@ -116,7 +116,7 @@ class LiveSource:
 
     def _answer(self, ask: Ask) -> Reply:  # noqa: C901, PLR0911, PLR0912 - one for each question
         match ask:
-            case Read(path, cap_bytes):
+            case Read(path=path, cap_bytes=cap_bytes):
                 return self._read(path, cap_bytes)
             case List(path):
                 return self._list(path)

@@ -25,12 +25,9 @@ from nodediag.host.ask import (
     Stat,
 )
 from nodediag.host.host import Host, Seen, Source
-from nodediag.host.live import LiveSource, failure
 from nodediag.host.nowhere import NOWHERE, NoSource
 from nodediag.host.recording import FILES, Recorder
-from nodediag.host.replay import ReplaySource, is_recording
 from nodediag.host.sacrifice import Sacrifice
-from nodediag.host.tree import TreeSource
 from nodediag.model.reason import Code
 from nodediag.model.report import Origin
 
@@ -125,8 +122,10 @@ def _opened_archive(path: str, budget_s: float) -> Opened:
 
 def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
     from nodediag.host.redacting import RedactingSource  # noqa: PLC0415 - a running node's child has it to itself
+    from nodediag.host.replay import ReplaySource, is_recording  # noqa: PLC0415 - of no use to a running node
+    from nodediag.host.tree import TreeSource  # noqa: PLC0415 - as above
 
-    children = Sacrifice(partial(LiveSource, real), budget_s=budget_s, idle=processes.preload)
+    children = Sacrifice(partial(_living, real), budget_s=budget_s, idle=processes.preload)
     try:
         if _shows_a_node(children):
             origin = Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD
@@ -151,10 +150,16 @@ def _children(root: str, budget_s: float) -> Sacrifice:
     return Sacrifice(partial(_freed_of_secrets, root), budget_s=budget_s, idle=processes.preload)
 
 
+def _living(root: str, hand_over: Callable[[int], None]) -> Source:
+    from nodediag.host.live import LiveSource  # noqa: PLC0415 - in the child
+
+    return LiveSource(root, hand_over)
+
+
 def _freed_of_secrets(root: str, hand_over: Callable[[int], None]) -> Source:
     from nodediag.host.redacting import RedactingSource  # noqa: PLC0415 - in the child
 
-    return RedactingSource(LiveSource(root, hand_over))
+    return RedactingSource(_living(root, hand_over))
 
 
 class _Folder:
@@ -165,6 +170,8 @@ class _Folder:
 
     def answer(self, ask: Ask) -> Reply:
         """Give its path without links, whatever is asked."""
+        from nodediag.host.live import failure  # noqa: PLC0415 - in the child
+
         del ask
         try:
             real = os.path.realpath(self._path, strict=True) if self._path else ""  # "" would be where we are

@@ -1,6 +1,5 @@
 """Our own files, not the node's: option files in, output whole or not at all, and our manners towards the machine."""
 
-import ctypes
 import os
 import select
 import signal
@@ -18,6 +17,7 @@ _OTHERS_WRITE: Final = 0o022
 _LAST_STREAM: Final = 2
 _NICENESS: Final = 10
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # ioprio_set(2) by machine
+_IOPRIO_WHO_PROCESS: Final = 1
 _IOPRIO_BEST_EFFORT_7: Final = (2 << 13) | 7
 _OPTION_CAP_BYTES: Final = 16 * 1024 * 1024
 
@@ -191,12 +191,19 @@ def hold_streams() -> None:
 
 
 def be_gentle() -> None:
-    """Give way to the node's own work: nice 10, best-effort I/O at its lowest level."""
+    """Give way to the node's own work: nice 10."""
     with suppress(OSError):  # a filter may refuse it
         os.nice(max(0, _NICENESS - os.nice(0)))
+
+
+def be_gentle_to_disks(parent: int) -> None:
+    """Do I/O best-effort at its lowest level, our parent's too: it need not load for this what we have loaded."""
+    import ctypes  # noqa: PLC0415 - as said
+
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
-        ctypes.CDLL(None).syscall(number, 1, 0, _IOPRIO_BEST_EFFORT_7)
+        for pid in (0, parent):
+            ctypes.CDLL(None).syscall(number, _IOPRIO_WHO_PROCESS, pid, _IOPRIO_BEST_EFFORT_7)
 
 
 def memory_kib() -> int:
@@ -208,6 +215,8 @@ def memory_kib() -> int:
 
 def give_back() -> None:
     """Give memory that is no longer used back to the kernel; not every C library can."""
+    import ctypes  # noqa: PLC0415 - most runs are short
+
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -1,5 +1,8 @@
 """The Host's door: what a node answers is freed of secrets here, before anything is kept or judged."""
 
+from string import ascii_letters, digits
+from typing import Final
+
 import msgspec
 
 from nodediag.host.ask import (
@@ -11,13 +14,16 @@ from nodediag.host.ask import (
     MetadataAnswer,
     Process,
     ProcessList,
+    Read,
     Reply,
 )
 from nodediag.host.host import Source
 
+_OF_FIELDS: Final = (ascii_letters + digits + "+-.:~ ").encode()
+
 
 class RedactingSource:
-    """A source that passes on what another answers, secrets masked.
+    """A source that passes on what another answers, secrets masked; fields of identifiers, see Read.only, hold none.
 
     The rules are loaded for the first answer that may hold one: whoever is asked first is waited for.
     """
@@ -28,11 +34,23 @@ class RedactingSource:
     def answer(self, ask: Ask) -> Reply:
         """Answer as the other source does."""
         reply = self._source.answer(ask)
+        if isinstance(ask, Read) and ask.only and isinstance(reply, Content):
+            return Content(_only(reply.data, ask.only))
         return (
             _masked(reply)
             if isinstance(reply, Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList)
             else reply
         )
+
+
+def _only(data: bytes, starts: tuple[str, ...]) -> bytes:
+    words = tuple(start.encode() for start in starts)
+    return b"\n".join(
+        [
+            line if not line or (line.startswith(words) and not line.translate(None, _OF_FIELDS)) else b" "
+            for line in data.split(b"\n")
+        ]
+    )
 
 
 def _masked(reply: Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList) -> Reply:

@@ -101,12 +101,15 @@ def _cut_problems(checks: Json, entries: int) -> Json:
 
 def _cut(value: Json, entries: int, place: str, totals: dict[str, Json], text: int) -> Json:
     """Shorten every list, table and text in a value; `totals` gets the full length of each by its place."""
-    if isinstance(value, dict | list | tuple) and len(value) > entries:
+    if isinstance(value, str):
+        return value[:text]
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if len(value) > entries:
         totals[place.removeprefix("value.")] = len(value)
     if isinstance(value, dict):
         inside = f"{place}." if place else ""
         kept = list(value.items())[:entries] if place else value.items()
         return {key: _cut(inner, entries, inside + key, totals, text) for key, inner in kept}
-    if isinstance(value, list | tuple):
-        return [_cut(inner, entries, f"{place}[]", totals, text) for inner in value[:entries]]
-    return value[:text] if isinstance(value, str) else value
+    inside = f"{place}[]"
+    return [_cut(inner, entries, inside, totals, text) for inner in value[:entries]]
