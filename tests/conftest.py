@@ -9,6 +9,7 @@ import pytest
 
 from nodediag.facts.snapshot import Facts, collect
 from nodediag.host import certificates, kubeconfig
+from nodediag.host.answer_parts import FileBelow
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -18,7 +19,6 @@ from nodediag.host.ask import (
     Content,
     Cri,
     Failure,
-    FileBelow,
     FilesBelow,
     Healthz,
     HealthzAnswer,
@@ -30,6 +30,8 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
+    PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
@@ -57,9 +59,12 @@ from tests.sockets import Socket
 
 pytest_plugins = ["tests.built"]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PACKET_FILTER = "the packet filter"
 HEALTHZ = "http://127.0.0.1:10248/healthz"
 # systemd answers at its bus's socket, the kubelet at its URL; whose a file is stands at `stat PATH`, else it is root's
-Files = dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure]
+Files = dict[
+    str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PacketFilterAnswer | PathStat | Socket | Failure
+]
 
 
 class TextSource:
@@ -127,6 +132,9 @@ class TextSource:
             case Healthz():
                 answer = self._files.get(HEALTHZ)
                 return answer if isinstance(answer, HealthzAnswer) else self._lacking(ask)
+            case PacketFilter():
+                answer = self._files.get(PACKET_FILTER)
+                return answer if isinstance(answer, PacketFilterAnswer | Failure) else self._lacking(ask)
             case Uname():
                 return self._uname or self._lacking(ask)
             case Metadata():
@@ -144,7 +152,7 @@ class TextSource:
             return held
         if isinstance(held, Target):
             return self._read(held.target, cap_bytes)
-        if isinstance(held, SystemdAnswer | HealthzAnswer | PathStat | Socket):
+        if isinstance(held, SystemdAnswer | HealthzAnswer | PacketFilterAnswer | PathStat | Socket):
             return Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is a socket"))
         data = held.encode() if isinstance(held, str) else held
         if len(data) > cap_bytes:

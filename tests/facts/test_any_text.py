@@ -38,7 +38,7 @@ from nodediag.facts import (
     toolbox,
 )
 from nodediag.facts.snapshot import Facts, collect
-from nodediag.host.answer_parts import Job, UnitState
+from nodediag.host.answer_parts import BaseChain, FileBelow, Hook, Job, Policy, Size, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -50,7 +50,6 @@ from nodediag.host.ask import (
     Digest,
     Digested,
     Failure,
-    FileBelow,
     FilesBelow,
     Kubeconfig,
     KubeconfigAnswer,
@@ -62,6 +61,8 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
+    PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
@@ -71,7 +72,6 @@ from nodediag.host.ask import (
     Readlink,
     Reply,
     Sharing,
-    Size,
     Sizes,
     SizesBelow,
     Stat,
@@ -181,6 +181,21 @@ REPLIES: dict[type[Ask], st.SearchStrategy[Reply]] = {
         US,
         US,
         st.booleans(),
+    ),
+    PacketFilter: st.builds(
+        PacketFilterAnswer,
+        st.lists(
+            st.builds(
+                BaseChain,
+                program=st.text(max_size=9),
+                family=st.sampled_from(["ip", "ip6", "inet"]),
+                table=st.text(max_size=9),
+                chain=st.text(max_size=9),
+                hook=st.sampled_from(Hook),
+                policy=st.sampled_from(Policy),
+            ),
+            max_size=5,
+        ).map(tuple),
     ),
     Digest: st.builds(Digested, st.text(max_size=32)),
     List: st.builds(Names, st.lists(PATH_NAMES, max_size=4, unique=True).map(tuple)),

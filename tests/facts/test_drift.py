@@ -2,18 +2,21 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import apt, modules, package_files, packages, packet_filter, sysctls
 from nodediag.facts.fact import Known, Unknown
 from nodediag.facts.kernel import Kernel
-from nodediag.host.ask import Ask, Digest, Digested, Failure, Reply
+from nodediag.host.answer_parts import BaseChain, Hook, Policy
+from nodediag.host.ask import Ask, Digest, Digested, Failure, PacketFilterAnswer, Reply
 from nodediag.host.host import Host, Seen
 from nodediag.host.live import LiveSource
-from nodediag.model.evidence import UnameEvidence
+from nodediag.model.evidence import PacketFilterEvidence, UnameEvidence
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin
+from tests.conftest import PACKET_FILTER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +60,11 @@ table inet filter { # handle 1
   chain other { # handle 3
     type filter hook input priority 10; policy drop;
     type nat hook output priority -100; policy accept;
+  }
+}
+table ip6 filter { # handle 4
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
   }
 }
 """
@@ -178,9 +186,9 @@ def test_parameters_are_held_against_the_snapshot(host: "MakeHost") -> None:
 
 def test_policies_are_read_as_iptables_and_nft_print_them(lines: "MakeLines", host: "MakeHost") -> None:
     printed = packet_filter.parse(lines(IPTABLES), "/file").policies
-    assert [(one.chain, one.policy, one.evidence.line) for one in printed] == [
-        ("INPUT", "DROP", 1),
-        ("FORWARD", "ACCEPT", 4),
+    assert [(one.chain, one.policy, one.evidence) for one in printed] == [
+        ("INPUT", "DROP", lines(IPTABLES)[0].evidence),
+        ("FORWARD", "ACCEPT", lines(IPTABLES)[3].evidence),
     ]
     assert [(one.chain, one.policy) for one in packet_filter.parse(lines(NFT), "/file").policies] == [("INPUT", "DROP")]
     with pytest.raises(ParseError):
@@ -189,8 +197,31 @@ def test_policies_are_read_as_iptables_and_nft_print_them(lines: "MakeLines", ho
     assert len(packet_filter.collect(saved).policies) == 2
 
 
+def test_of_a_running_node_the_kernel_is_asked_first(host: "MakeHost") -> None:
+    chain = BaseChain(
+        program="nf_tables", family="inet", table="\x1b", chain="c", hook=Hook.INPUT, policy=Policy.ACCEPT
+    )  # fmt: skip
+    drops = msgspec.structs.replace(chain, policy=Policy.DROP)
+    elsewhere = msgspec.structs.replace(chain, family="ip6", hook=Hook.OUTPUT)
+    running = host({PACKET_FILTER: PacketFilterAnswer((chain, drops, elsewhere)), packet_filter.PATHS[1]: IPTABLES})
+    told = [(one.chain, one.policy, one.evidence) for one in packet_filter.collect(running).policies]
+    assert told == [
+        ("INPUT", "DROP", PacketFilterEvidence(name="inet \x1b c (nf_tables)", text="hook input, policy drop")),
+        ("FORWARD", "none", PacketFilterEvidence(name="ip", text="no chain of type filter at the hook forward")),
+        ("OUTPUT", "none", PacketFilterEvidence(name="ip", text="no chain of type filter at the hook output")),
+    ]
+
+
+@pytest.mark.parametrize("code", [Code.NOT_PERMITTED, Code.OTHER_NAMESPACE, Code.TOO_LARGE, Code.TIMED_OUT])
+def test_a_kernel_that_does_not_tell_is_no_capture(host: "MakeHost", code: Code) -> None:
+    refused = Failure(Reason(code=code, detail="no", needs="more"))
+    with pytest.raises(ReadError) as caught:
+        packet_filter.collect(host({PACKET_FILTER: refused, packet_filter.PATHS[1]: IPTABLES}))
+    assert caught.value.reason == refused.reason
+
+
 @pytest.mark.parametrize("missing", [Code.ABSENT, Code.NOT_CAPTURED])
-def test_a_running_node_has_no_file_with_the_policies(host: "MakeHost", missing: Code) -> None:
+def test_where_neither_is_known_it_says_what_is_needed(host: "MakeHost", missing: Code) -> None:
     with pytest.raises(ReadError) as caught:
         packet_filter.collect(host({}, missing=missing))
     assert caught.value.reason.code is missing

@@ -6,7 +6,8 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.facts import folder_sizes
-from nodediag.host.ask import Ask, Failure, Reply, Size, Sizes, SizesBelow
+from nodediag.host.answer_parts import Size
+from nodediag.host.ask import Ask, Failure, Reply, Sizes, SizesBelow
 from nodediag.host.host import Host, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin

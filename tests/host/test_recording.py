@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodediag.errors import OutputError, ReadError, UsageError
-from nodediag.host.answer_parts import Job, UnitState
+from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, UnitState
 from nodediag.host.ask import (
     Ask,
     Content,
@@ -24,6 +24,8 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
+    PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
@@ -77,6 +79,9 @@ TOLD: dict[Ask, Reply] = {
         {"instance/image": Reason(code=Code.ABSENT, detail="the metadata server answered 404")},
     ),
     Namespaces(): NamespaceAnswer({Namespace.NET: Sharing.OTHER}),
+    PacketFilter(): PacketFilterAnswer(
+        (BaseChain(program="nf_tables", family="inet", table="t", chain="c", hook=Hook.INPUT, policy=Policy.DROP),)
+    ),
     Units(): SystemdAnswer(
         socket="/run/systemd/private",
         asked_us=1_790_000_000_000_000,

@@ -14,6 +14,7 @@ CGROUPS: Final = Path("/sys/fs/cgroup")
 _PROPAGATED: Final = Path("/run/systemd/nspawn/propagate")  # where a killed systemd-nspawn leaves a folder
 TOOLS: Final = (
     "systemd-nspawn", "debootstrap", "mke2fs", "mount", "umount", "nsenter", "chroot", "cc", "ssh", "ssh-keygen",
+    "iptables-legacy",
 )  # fmt: skip
 _PATIENCE_S: Final = 20
 

@@ -8,12 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.lab.machine import LabError, Workshop
+from tests.lab.machine import LabError, Workshop, call
 from tests.lab.roots import PROGRAM, Roots
 from tests.lab.seen import Seen, seen
 
 BOOT_S: Final = 90
 _PATIENCE_S: Final = 15
+_LET_IN: Final = tuple(  # as GKE adds to what COS sets up
+    f"-A {chain} -p {protocol} -j ACCEPT"
+    for chain in ("INPUT", "FORWARD", "OUTPUT")
+    for protocol in ("tcp", "udp", "icmp", "sctp")
+)
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
@@ -32,6 +37,8 @@ class Node:
         self._nspawn = self._start()
         try:
             self.pid = self._find_pid1()
+            if image == "cos":
+                self.filter("-P INPUT DROP", "-P FORWARD DROP", "-P OUTPUT DROP", *_LET_IN)
             self._wait_until_running()
         except BaseException:
             self.stop()
@@ -104,6 +111,11 @@ class Node:
         if check and done.returncode != 0:
             raise LabError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done
+
+    def filter(self, *rules: str) -> None:
+        """Tell the node's packet filter what this machine's iptables is given; the node has no such program."""
+        for rule in rules:
+            call("nsenter", f"--target={self.pid}", "--net", "--", "iptables-legacy", *rule.split())
 
     def nodediag(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run nodediag inside, as a person who entered the node would."""

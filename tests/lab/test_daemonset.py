@@ -15,8 +15,8 @@ from tests.lab.same import blind, unexplained
 from tests.lab.seen import Seen, seen
 from tests.manifests import daemonset
 
-# No running node has it in a file; a limit belongs to a PID namespace; a process shows its program only to a tracer; of
-# what is left it is given no path. And the lab's /dev is a tmpfs, which counts as a disk.
+# The packet filter is that of its own network namespace; a limit belongs to a PID namespace; a process shows its
+# program only to a tracer; of what is left it is given no path. And the lab's /dev is a tmpfs, which counts as a disk.
 UNSEEN_CHECKS: Final = {
     "network.filter-policy", "limits.pids", "software.stray-processes", "drift.runtime", "limits.files",
     "limits.inotify", "limits.cgroups", "disks.space", "disks.inodes", "boot.finished", "boot.jobs", "units.expected",

@@ -32,11 +32,13 @@ printf '#' >> "$(readlink -f "$(command -v runc)")"
 def test_what_was_brought_onto_cos_is_found(sick: Node) -> None:
     runc = sick.run("sh", "-c", "readlink -f $(command -v runc)").stdout.strip()
     sick.run("sh", "-ec", ON_COS)
+    sick.filter("-P INPUT ACCEPT")
     found = sick.report().counted
     assert {name: problem.severity for name, problem in found.items()} == {
         f"drift.overmounts {runc}": Severity.WARNING,
         "drift.runtime containerd": Severity.WARNING,
         "drift.sysctls vm.swappiness": Severity.INFO,
+        "network.filter-policy INPUT": Severity.WARNING,
         f"mounts.unexpected {runc}": Severity.WARNING,  # it may write there, on a root that may not be written
         "software.stray-processes /home/app/run.sh": Severity.WARNING,
         "units.drop-ins /run/systemd/system/containerd.service.d/own.conf": Severity.INFO,

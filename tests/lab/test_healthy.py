@@ -5,6 +5,8 @@ from typing import Final
 
 import pytest
 
+from nodediag.facts.fact import Known
+from nodediag.facts.packet_filter import CHAINS
 from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
 from nodediag.model.outcome import Verdict
 from nodediag.model.report import Origin
@@ -20,11 +22,7 @@ WAIVED: Final = {
     "ubuntu": {"units.drop-ins", "logs.complete", "drift.kernel"},
 }  # fmt: skip
 NO_GRPC: Final = {"runtime.ready", "runtime.network-ready"}  # the folder that is made for nodes has no gRPC
-# the packet filter's policies stand in no file
-UNSEEN: Final[dict[str, set[str]]] = {
-    "cos": {*NO_GRPC, "network.filter-policy"},
-    "ubuntu": NO_GRPC,
-}
+UNSEEN: Final[dict[str, set[str]]] = {"cos": NO_GRPC, "ubuntu": NO_GRPC}
 
 
 def test_a_healthy_node_is_found_healthy(healthy: Node) -> None:
@@ -67,6 +65,15 @@ def test_a_node_is_told_for_what_it_is(
     assert told.boot_id == node.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
     assert told.kernel.release == node.run("uname", "-r").stdout.strip()
     assert told.cgroup.version == "v1"
+
+
+def test_the_packet_filter_is_told_as_the_kernel_has_it(cos: Node, ubuntu: Node) -> None:
+    for node, policy in ((cos, "DROP"), (ubuntu, "none")):
+        told = node.report().report.facts.packet_filter
+        assert isinstance(told, Known)
+        assert {one.chain: one.policy for one in told.value.policies} == dict.fromkeys(CHAINS, policy)
+    names = ubuntu.run("cat", "/proc/net/ip_tables_names").stdout
+    assert names == ""  # nobody's asking made it
 
 
 def test_a_healthy_nodes_journal_tells_of_nothing_that_takes_it_down(healthy: Node) -> None:

@@ -60,7 +60,7 @@ def moved(text: str) -> str:
         (f'[paths."/a/"]\n{RULE}', 'paths."/a/": wanted an absolute path without a slash at its end'),
         ('without = ["var"]\n', 'paths."var": wanted an absolute path'),
         ('[match]\nimage_type = "cosy"\n', "match.image_type: found 'cosy', wanted one of cos_containerd, cos,"),
-        ('[match]\nos = "cos"\n', "match: found the unknown key `os`, wanted one of image_type, os_family, gke"),
+        ('[match]\nos = "cos"\n', "match: found the unknown key `os`, wanted one of image_type, os_family, os_id, gke"),
         (
             '[severity]\n"mounts.writable" = "bad"\n',
             "severity.\"mounts.writable\": found 'bad', wanted one of critical",

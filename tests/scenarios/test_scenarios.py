@@ -22,7 +22,7 @@ from nodediag.facts.counters import UPTIME_PATH, Counters
 from nodediag.facts.inputs import File, Inputs, read as read_inputs
 from nodediag.facts.metadata import KEYS, Asking
 from nodediag.facts.snapshot import Facts
-from nodediag.host.answer_parts import Job, RuntimeCondition, UnitState
+from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, RuntimeCondition, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -35,6 +35,7 @@ from nodediag.host.ask import (
     List,
     MetadataAnswer,
     Names,
+    PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
@@ -79,6 +80,7 @@ BOOT_ID_LENGTH: Final = 32
 HALF: Final = "100000000000 50000000000 6000000 3000000"
 PER_MOUNT: Final = frozenset({"rw", "ro", "nosuid", "nodev", "noexec", "noatime", "relatime", "nosymfollow"})
 _ROOT_OF_BIND: Final = re.compile(r"\[\S*\] ")
+PACKET_FILTER: Final = "the packet filter"
 HEALTHZ: Final = "http://127.0.0.1:10248/healthz"
 EARLIER: Final = "86280.00 160000.00\n"  # two minutes before well.toml's
 UNAME_PATH: Final = "/sos_commands/kernel/uname_-a"
@@ -119,6 +121,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     sockets: dict[str, str] = {}
     cri: str = ""
     modes: dict[str, str] = {}
+    filter: list[str] | None = None
     earlier: dict[str, str] | None = None
 
 
@@ -162,7 +165,9 @@ class StoryError(Exception):
 class MakeHost(Protocol):
     def __call__(  # noqa: PLR0913 - one for each kind of answer
         self,
-        files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure],
+        files: dict[
+            str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PacketFilterAnswer | PathStat | Socket | Failure
+        ],
         *,
         processes: tuple[Process, ...] = ...,
         uname: UnameAnswer | None = ...,
@@ -226,6 +231,7 @@ def laid(under: Node, over: Node) -> Node:
         states=under.states | over.states,
         cgroups=under.cgroups | over.cgroups,
         earlier=under.earlier if over.earlier is None else over.earlier,
+        filter=under.filter if over.filter is None else over.filter,
         kubelet=flagged([] if "kubelet" in over.remove else kubelet or [], over.flags),
         journal=under.journal if over.journal is None else over.journal,
         metadata={key: value for key, value in (under.metadata | over.metadata).items() if value},
@@ -417,10 +423,13 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     if node.seen is False:
         return open_host(NOWHERE, budget_s=1).host
     held = {path: text for path, text in node.files.items() if not node.partial or WELL.files.get(path) != text}
-    files: dict[str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PathStat | Socket | Failure] = {}
+    files: dict[
+        str, str | bytes | Target | SystemdAnswer | HealthzAnswer | PacketFilterAnswer | PathStat | Socket | Failure
+    ] = {}
     files |= {**sysfs(node.block), **held}
     files |= {path: Target(target) for path, target in node.links.items()}
     files |= systemd_of(node, now)
+    files |= {PACKET_FILTER: filter_of(node.filter)} if node.filter is not None and not node.partial else {}
     files |= {f"stat {path}": mode_of(row) for path, row in node.modes.items()}
     files |= {HEALTHZ: healthz(node)} if node.kubelet else {}
     files |= {path: "".join(map(certificate, rows)) for path, rows in node.certificates.items()}
@@ -472,6 +481,21 @@ def certificate(row: str) -> str:
     """Make `SUBJECT SINCE UNTIL` a certificate in PEM, at the start of both days."""
     subject, since, until = row.split()
     return pem(der(subject, *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (since, until))))
+
+
+def filter_of(rows: list[str]) -> PacketFilterAnswer | Failure:
+    """Make `PROGRAM FAMILY TABLE CHAIN HOOK POLICY` the packet filter's chains, or a code why they are not told."""
+    if len(rows) == 1 and " " not in rows[0]:
+        return Failure(Reason(code=Code(rows[0]), detail=f"the packet filter: {rows[0]}", needs="CAP_NET_ADMIN"))
+    chains: list[BaseChain] = []
+    for row in rows:
+        program, family, table, chain, hook, policy = row.split()
+        chains.append(
+            BaseChain(
+                program=program, family=family, table=table, chain=chain, hook=Hook(hook), policy=Policy(policy)
+            )
+        )  # fmt: skip
+    return PacketFilterAnswer(tuple(chains))
 
 
 def sockets_of(node: Node) -> dict[str, Socket]:

@@ -6,7 +6,7 @@ from typing import Final
 from nodediag.checks import state
 from nodediag.checks.check import Check, check
 from nodediag.facts.fact import need
-from nodediag.facts.packet_filter import NEEDS
+from nodediag.facts.packet_filter import NEEDS, NONE, ChainPolicy
 from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.profiles.profile import Profile
@@ -24,13 +24,19 @@ def filter_policy(facts: Facts, profile: Profile) -> Iterator[Problem]:
                 Problem(
                     severity=Severity.WARNING,
                     subject=Subject("chain", one.chain),
-                    message=f"the chain {one.chain} of the packet filter has the policy {one.policy}",
+                    message=_said(one),
                     expected=rule.wanted,
                     observed=one.policy,
                     values={"chain": one.chain, "policy": one.policy},
                     evidence=(one.evidence,),
                 )
             )
+
+
+def _said(one: ChainPolicy) -> str:
+    if one.policy == NONE:
+        return f"the packet filter has no chain {one.chain}: all packets pass there"
+    return f"the chain {one.chain} of the packet filter has the policy {one.policy}"
 
 
 CHECKS: Final[tuple[Check, ...]] = (filter_policy,)

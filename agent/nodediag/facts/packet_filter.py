@@ -1,20 +1,21 @@
-"""The default policies of the packet filter's chains INPUT, FORWARD and OUTPUT, from what iptables or nft printed.
+"""The default policies of the packet filter's chains INPUT, FORWARD and OUTPUT, those that IPv4 goes through.
 
-No file of a running node holds them: the kernel tells them to those alone who may change them (CAP_NET_ADMIN), and the
-commands that ask it may load modules and take iptables' lock. So they are known where a capture has their output, and
-of a running node it is known at most that its kernel has no such tables.
+No file of a running node holds them: the kernel tells them to those alone who may change them (CAP_NET_ADMIN). It is
+asked itself, since the commands that ask it may load modules and take iptables' lock. Of a capture, what they printed
+is read.
 """
 
 import re
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
+from nodediag.host.answer_parts import BaseChain, Policy
 from nodediag.host.ask import Namespace
-from nodediag.host.host import Host, Line
-from nodediag.model.evidence import FileEvidence
-from nodediag.model.reason import Code, Reason
+from nodediag.host.host import EVIDENCE_CAP, Host, Line
+from nodediag.model.evidence import FileEvidence, PacketFilterEvidence
+from nodediag.model.reason import Code
 
 NAMESPACE: Final = Namespace.MOUNT
 _CAPTURE: Final = "/sos_commands"
@@ -22,20 +23,29 @@ _FOLDERS: Final = (f"{_CAPTURE}/firewall_tables", f"{_CAPTURE}/networking")
 _NAMES: Final = ("iptables_-t_filter_-nvL", "iptables_-vnxL", "nft_-a_list_ruleset", "nft_list_ruleset")
 PATHS: Final = tuple(f"{folder}/{name}" for folder in _FOLDERS for name in _NAMES)
 CAP_BYTES: Final = 16 * 1024 * 1024
-NEEDS: Final = "what `iptables -vnxL` or `nft list ruleset` prints, as a sosreport keeps it"
+NEEDS: Final = (
+    "root with CAP_NET_ADMIN on the running node, or what `iptables -vnxL` or `nft list ruleset` prints, as a "
+    "sosreport keeps it"
+)
 CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
+NONE: Final = "none"
+_FAMILIES: Final = frozenset({"ip", "inet"})
+_TABLE: Final = re.compile(r"table (?P<family>[a-z0-9]+) ")
 _IPTABLES: Final = re.compile(r"Chain (?P<chain>INPUT|FORWARD|OUTPUT) \(policy (?P<policy>ACCEPT|DROP)\b")
 _NFT: Final = re.compile(
     r"\s*type filter hook (?P<chain>input|forward|output) priority [^;]{1,40}; policy (?P<policy>accept|drop);"
 )
 
 
+ChainEvidence: TypeAlias = FileEvidence | PacketFilterEvidence
+
+
 class ChainPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a packet that no rule of a chain decides on: ACCEPT or DROP."""
+    """What becomes of a packet that no rule of a chain decides on: ACCEPT or DROP, or `none` where no chain stands."""
 
     chain: str
     policy: str
-    evidence: FileEvidence
+    evidence: ChainEvidence
 
 
 class PacketFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,29 +55,55 @@ class PacketFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(host: Host) -> PacketFilter:
-    """Read the first of the captured lists that is there."""
-    missing = Code.NOT_CAPTURED
+    """Ask a running node; of a capture read the first of the lists that is there."""
+    try:
+        return derive(host.packet_filter().chains)
+    except ReadError as error:
+        if error.reason.code not in {Code.ABSENT, Code.NOT_CAPTURED}:
+            raise
+        said, missing = error, error.reason.code
     try:
         captured = host.list(_CAPTURE)
     except ReadError as error:
         if error.reason.code is not Code.ABSENT:
             needs = error.reason.needs or NEEDS
             raise ReadError(_CAPTURE, msgspec.structs.replace(error.reason, needs=needs)) from error
-        captured, missing = (), Code.ABSENT
+        captured = ()
     for path in PATHS if captured else ():
         try:
             return parse(host.lines(path, cap_bytes=CAP_BYTES), path)
         except ReadError as error:
             if error.reason.code not in {Code.ABSENT, Code.NOT_CAPTURED}:
                 raise
-    detail = "the packet filter's policies stand in no file of a running node"
-    raise ReadError("packet filter", Reason(code=missing, detail=detail, needs=NEEDS))
+    needs = said.reason.needs if missing is Code.ABSENT and said.reason.needs else NEEDS
+    raise ReadError("packet filter", msgspec.structs.replace(said.reason, needs=needs))
+
+
+def derive(chains: tuple[BaseChain, ...]) -> PacketFilter:
+    """Give what becomes of a packet at each hook, of all chains that a kernel has: it passes where none drops it."""
+    return PacketFilter(policies=tuple(_at(hook, chains) for hook in CHAINS))
+
+
+def _at(hook: str, chains: tuple[BaseChain, ...]) -> ChainPolicy:
+    here = [one for one in chains if one.hook.upper() == hook and one.family in _FAMILIES]
+    if not here:
+        text = f"no chain of type filter at the hook {hook.lower()}"
+        return ChainPolicy(chain=hook, policy=NONE, evidence=PacketFilterEvidence(name="ip", text=text))
+    one = next((one for one in here if one.policy is Policy.DROP), here[0])
+    name = f"{one.family} {one.table} {one.chain} ({one.program})"[:EVIDENCE_CAP]
+    evidence = PacketFilterEvidence(name=name, text=f"hook {one.hook}, policy {one.policy}")
+    return ChainPolicy(chain=hook, policy=one.policy.upper(), evidence=evidence)
 
 
 def parse(lines: tuple[Line, ...], path: str) -> PacketFilter:
     """Parse either list; a hook of nftables that drops by any chain drops. Raises ParseError where it has no policy."""
     found: dict[str, ChainPolicy] = {}
+    family = "ip"
     for line in lines:
+        table = _TABLE.match(line.text)
+        family = table["family"] if table is not None else family
+        if family not in _FAMILIES:
+            continue
         said = _IPTABLES.match(line.text) or _NFT.match(line.text)
         if said is None:
             continue

@@ -1,9 +1,11 @@
-"""What some answers of a host are made of: systemd's units and jobs, the conditions and handlers of a runtime."""
+"""What some answers are made of: units and jobs, a runtime's conditions and handlers, chains, files, sizes."""
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import msgspec
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Microseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -49,3 +51,47 @@ class RuntimeHandler(msgspec.Struct, frozen=True):
     name: str
     recursive_read_only_mounts: bool
     user_namespaces: bool
+
+
+class Hook(StrEnum):
+    """Where in a packet's way a chain stands: what is for this machine, what it passes on, what it sends itself."""
+
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+
+
+class Policy(StrEnum):
+    """What becomes of a packet that no rule of a chain decides on."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+
+
+class BaseChain(msgspec.Struct, frozen=True, kw_only=True):
+    """A chain that packets come to by themselves; `program` is that of the kernel: ip_tables or nf_tables.
+
+    The family is `ip`, `ip6`, or `inet` for both.
+    """
+
+    program: str
+    family: str
+    table: str
+    chain: str
+    hook: Hook
+    policy: Policy
+
+
+class FileBelow(msgspec.Struct, frozen=True):
+    """A file that was found: its path below the folder, and its bytes."""
+
+    path: str
+    data: bytes
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What an entry takes of the disk, with all that lies below it; its path is that below the folder."""
+
+    path: str
+    bytes: Count
+    files: Count

@@ -10,7 +10,17 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from nodediag.host.answer_parts import Job, Microseconds, RuntimeCondition, RuntimeHandler, UnitState
+from nodediag.host.answer_parts import (
+    BaseChain,
+    Count,
+    FileBelow,
+    Job,
+    Microseconds,
+    RuntimeCondition,
+    RuntimeHandler,
+    Size,
+    UnitState,
+)
 from nodediag.model.reason import Reason
 
 BUS_SOCKET: Final = "/run/dbus/system_bus_socket"
@@ -154,6 +164,10 @@ class Cri(msgspec.Struct, frozen=True, tag=True):
     path: str
 
 
+class PacketFilter(msgspec.Struct, frozen=True, tag=True):
+    """The base chains of the packet filter of our network namespace, which must be PID 1's; no module is loaded."""
+
+
 Ask = (
     Read
     | List
@@ -174,6 +188,7 @@ Ask = (
     | Cri
     | Below
     | Sizes
+    | PacketFilter
 )
 
 
@@ -198,9 +213,6 @@ class PathType(StrEnum):
     FIFO = "fifo"
     SOCKET = "socket"
     DEVICE = "device"
-
-
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class PathStat(msgspec.Struct, frozen=True, tag=True):
@@ -401,26 +413,11 @@ class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cgroup_driver: str = ""
 
 
-class FileBelow(msgspec.Struct, frozen=True):
-    """A file that was found: its path below the folder, and its bytes."""
-
-    path: str
-    data: bytes
-
-
 class FilesBelow(msgspec.Struct, frozen=True, tag=True):
     """Answers Below, by path; `complete` is false where there were more than are told."""
 
     files: tuple[FileBelow, ...]
     complete: bool
-
-
-class Size(msgspec.Struct, frozen=True):
-    """What an entry takes of the disk, with all that lies below it; its path is that below the folder."""
-
-    path: str
-    bytes: Count
-    files: Count
 
 
 class SizesBelow(msgspec.Struct, frozen=True, tag=True):
@@ -430,6 +427,12 @@ class SizesBelow(msgspec.Struct, frozen=True, tag=True):
     bytes: Count
     files: Count
     complete: bool
+
+
+class PacketFilterAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Answers PacketFilter: the chains of type `filter` at the hooks input, forward and output, all of them."""
+
+    chains: tuple[BaseChain, ...]
 
 
 class Failure(msgspec.Struct, frozen=True, tag=True):
@@ -458,6 +461,7 @@ Reply = (
     | CriAnswer
     | FilesBelow
     | SizesBelow
+    | PacketFilterAnswer
     | Failure
 )
 
@@ -485,3 +489,5 @@ def place(ask: Ask) -> str:  # noqa: C901, PLR0911 - one for each question
             return f"the kubelet's healthz at port {port} of {address}"
         case Units():
             return "what systemd says of its units"
+        case PacketFilter():
+            return "what the kernel says of its packet filter"

@@ -33,6 +33,8 @@ from nodediag.host.ask import (
     Names,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
+    PacketFilterAnswer,
     PathStat,
     Processes,
     ProcessList,
@@ -231,6 +233,10 @@ class Host:
     def cri(self, path: str) -> CriAnswer:
         """Give what the runtime at a socket says of itself; the reason is `not_asked` where we have no gRPC."""
         return self._ask(Cri(path), CriAnswer, expected=Code.NOT_ASKED)
+
+    def packet_filter(self) -> PacketFilterAnswer:
+        """Give the packet filter's base chains; a fact that lacks them says who may see them."""
+        return self._ask(PacketFilter(), PacketFilterAnswer, expected=Code.NOT_PERMITTED)
 
     def lock(self, path: str) -> bool:
         """Try once for the lock of this node; false where another diagnosis holds it."""

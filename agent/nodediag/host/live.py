@@ -31,6 +31,7 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
     PathStat,
     PathType,
     Processes,
@@ -56,6 +57,7 @@ SOCKET_BUDGET_S: Final = 1.5  # as above
 CRI_BUDGET_S: Final = 4.0  # as above
 _NAMES_CAP_BYTES: Final = 8 * 1024 * 1024
 _NAME_COSTS_BYTES: Final = 64  # in memory, beside its letters
+_LISTS_BYTES: Final = 1024 * 1024  # of modules, of tables
 _LOCKS_CAP_BYTES: Final = 4 * 1024 * 1024
 _CODES: Final = {
     errno.ENOENT: Code.ABSENT,
@@ -163,6 +165,8 @@ class LiveSource:
                 return folders.files(self._folder(path), names, depth)
             case Sizes(path, depth):
                 return folders.sizes(self._folder(path), depth)
+            case PacketFilter():
+                return self._packet_filter()
 
     def _read(self, path: str, cap_bytes: int) -> Reply:
         opened = self._regular(path)
@@ -339,6 +343,16 @@ class LiveSource:
             return Failure(Reason(code=error.code, detail=f"{path}: {error}", needs="a systemd that answers there"))
         finally:
             os.close(fd)
+
+    def _packet_filter(self) -> Reply:
+        sharing = self._sharing(Namespace.NET)
+        if sharing is not Sharing.SAME:
+            told = "is not that of" if sharing is Sharing.OTHER else "cannot be compared with that of"
+            detail = f"our network namespace {told} the node's PID 1, and the packet filter belongs to one"
+            return Failure(Reason(code=Code.OTHER_NAMESPACE, detail=detail, needs="to run on the node itself, as root"))
+        from nodediag.host import packet_filter  # noqa: PLC0415 - one question, late in a run
+
+        return packet_filter.ask(lambda path: self.answer(Read(path, _LISTS_BYTES)), os.uname().release)
 
     def _sharing(self, kind: Namespace) -> Sharing:
         if kind is Namespace.MOUNT and self._path != "/":

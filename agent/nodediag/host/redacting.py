@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
+from nodediag.host.answer_parts import FileBelow
 from nodediag.host.ask import (
     Ask,
     Content,
     CriAnswer,
-    FileBelow,
     FilesBelow,
     MetadataAnswer,
     Process,

@@ -19,6 +19,7 @@ from nodediag.host.ask import (
     Namespace,
     NamespaceAnswer,
     Namespaces,
+    PacketFilter,
     PathStat,
     Process,
     Processes,
@@ -59,7 +60,9 @@ class TreeSource:
                 return self._uname()
             case Namespaces():
                 return self._namespaces(ask)
-            case Lock() | Metadata() | Units() | Healthz() | Connect() | Cri():  # its sockets are nobody's, or ours
+            case Lock() | Metadata() | Units() | Healthz() | PacketFilter():
+                return _not_captured(ask)
+            case Connect() | Cri():  # its sockets are nobody's, or ours
                 return _not_captured(ask)
             case Statvfs(path):
                 return _not_captured(ask, f"statvfs(3) of {path}", "a recording of the node (`report --record`)")

@@ -23,7 +23,7 @@ def choose(image: Image, catalogue: Catalogue) -> Profile:
 def _agreeing(match: Match, image: Image) -> int:
     """Count the keys that agree, 0 where one does not. An image type decides everything, so it outweighs the others."""
     rank = 0
-    for key, weight in (("image_type", len(ImageType)), ("os_family", 1), ("gke", 1)):
+    for key, weight in (("image_type", len(ImageType)), ("os_family", 1), ("os_id", 1), ("gke", 1)):
         wanted = getattr(match, key)
         if wanted is msgspec.UNSET:
             continue

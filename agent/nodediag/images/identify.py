@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nodediag.facts.fact import need
+from nodediag.facts.fact import known, need
 from nodediag.facts.snapshot import Facts
 from nodediag.images import contradictions, family, gke, runtime, windows
 from nodediag.images.windows import Channel
@@ -50,8 +50,10 @@ def identify(facts: Facts) -> Image:
     image_type = _image_type(system.value, on_gke.value, runs.value, channel) if not against else ImageType.UNKNOWN
     if image_type is ImageType.UNKNOWN:
         reasons["image_type"] = _why_open(against, reasons)
+    named = known(facts.os_release)
     return Image(
         os_family=system.value,
+        os_id="" if named is None else named.id,
         gke=on_gke.value,
         gce=on_gce.value,
         runtime=runs.value,

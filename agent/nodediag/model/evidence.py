@@ -93,6 +93,13 @@ class CriEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     text: str
 
 
+class PacketFilterEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="packet_filter"):
+    """What the kernel answered of a chain of its packet filter, named by family, table and chain."""
+
+    name: str
+    text: str
+
+
 Evidence = (
     FileEvidence
     | PathEvidence
@@ -105,4 +112,5 @@ Evidence = (
     | InputEvidence
     | DbusEvidence
     | CriEvidence
+    | PacketFilterEvidence
 )

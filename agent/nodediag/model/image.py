@@ -68,9 +68,13 @@ class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of the decision steps; a field left open has its reason in `open`."""
+    """The answer of the decision steps; a field left open has its reason in `open`.
+
+    `os_id` is the ID of os-release(5), empty where that was not seen.
+    """
 
     os_family: OsFamily = OsFamily.UNKNOWN
+    os_id: str = ""
     gke: Answer = Answer.UNKNOWN
     gce: Answer = Answer.UNKNOWN
     runtime: RuntimeName = RuntimeName.UNKNOWN

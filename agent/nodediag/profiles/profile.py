@@ -23,6 +23,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     image_type: ImageType | msgspec.UnsetType = msgspec.UNSET
     os_family: OsFamily | msgspec.UnsetType = msgspec.UNSET
+    os_id: str | msgspec.UnsetType = msgspec.UNSET  # the ID of os-release, for a system that has no family here
     gke: Answer | msgspec.UnsetType = msgspec.UNSET
 
 

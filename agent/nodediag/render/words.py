@@ -16,6 +16,7 @@ from nodediag.model.evidence import (
     InputEvidence,
     JournalEvidence,
     NodeObjectEvidence,
+    PacketFilterEvidence,
     PathEvidence,
     ProcessEvidence,
     StatvfsEvidence,
@@ -183,6 +184,8 @@ def told(evidence: Evidence, most: int = _MOST_TEXT) -> str:  # noqa: C901, PLR0
             return f"{option} {path}: {text[:most]}"
         case CriEvidence(path=path, name=name, text=text) | DbusEvidence(path=path, name=name, text=text):
             return f"{path} on {name}: {text[:most]}"
+        case PacketFilterEvidence(name=name, text=text):
+            return f"packet filter, {name}: {text[:most]}"
 
 
 def placed(evidence: Evidence) -> tuple[str, str]:
