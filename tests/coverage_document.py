@@ -24,10 +24,12 @@ HEAD: Final = """\
 
 Written by `python tests/coverage_document.py` from the profiles, the known issues and [coverage.toml](coverage.toml); a
 test keeps it current. The rows are the facts of "Node images" (GKE) and "Container-Optimized OS overview" that a
-diagnosis can use.
+diagnosis can use. Each is broken in a story of [tests/scenarios](../tests/scenarios/README.md), and kept in one.
 """
 
 
+STORIES: Final = ROOT / "tests/scenarios/stories"
+ONLY_OPEN: Final = frozenset({"image.identified"})  # what it does not find it leaves open
 ISSUES: Final = issues.merge(issues.builtin())
 NAMED: Final[dict[str, set[str]]] = {
     "check": {check.id for check in CHECKS},
@@ -38,11 +40,19 @@ NAMED: Final[dict[str, set[str]]] = {
 }
 
 
+class Stories(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a row is broken, and where it is kept: `STORY CHECK`, and of what fails its subject."""
+
+    fails: str
+    passes: str
+
+
 class CoverageFile(msgspec.Struct, forbid_unknown_fields=True):
     """What docs/coverage.toml holds."""
 
     rows: dict[str, str]
     by: dict[str, list[str]]
+    stories: dict[str, Stories]
 
 
 def requirements(profile: ProfileFile) -> Iterator[tuple[str, str]]:
@@ -76,10 +86,38 @@ def exists(entry: str) -> bool:
     return name in NAMED.get(kind, ())
 
 
+def expected(story: str) -> list[dict[str, list[str]]]:
+    """Give what each case of a story must come to; none where there is no such story."""
+    path = STORIES / f"{story}.toml"
+    told = tomllib.loads(path.read_text()) if path.is_file() else {"expect": {}}
+    return [case["expect"] for case in (told, *told.get("twin", ()))]
+
+
+def shown(data: CoverageFile) -> Iterator[str]:
+    """Name the rows that no story breaks, or none keeps, by a check that covers them."""
+    for row in data.rows:
+        if row not in data.stories:
+            yield f"stories.{row}: there is none"
+            continue
+        breaking, _, failed = data.stories[row].fails.partition(" ")
+        keeping, _, passed = data.stories[row].passes.partition(" ")
+        if failed.partition(" ")[0] != passed or f"check {passed}" not in data.by.get(row, ()):
+            yield f"stories.{row}: {passed!r} is not the check that fails, or none that covers the row"
+        if not any(
+            any(f"{told} ".startswith(f"{failed} ") for told in case.get("failed", ()))
+            or (failed in ONLY_OPEN and failed in case.get("unknown", ()))
+            for case in expected(breaking)
+        ):
+            yield f"stories.{row}: in no case of {breaking!r} fails {failed!r}"
+        if not any(passed in case.get("passed", ()) for case in expected(keeping)):
+            yield f"stories.{row}: no case of {keeping!r} says that {passed!r} passes"
+
+
 def mistakes(data: CoverageFile, covering: dict[str, list[str]]) -> list[str]:
     """Name what is wrong: entries that cover nothing, and rows that there are none of."""
     wrong = [f"by.{row}: there is no {entry!r}" for row, by in data.by.items() for entry in by if not exists(entry)]
-    return wrong + [f"there is no row {row}" for row in {**data.by, **covering} if row not in data.rows]
+    wrong += [f"there is no row {row}" for row in {**data.by, **data.stories, **covering} if row not in data.rows]
+    return wrong + list(shown(data))
 
 
 def document(data: CoverageFile, covering: dict[str, list[str]]) -> str:
@@ -89,15 +127,34 @@ def document(data: CoverageFile, covering: dict[str, list[str]]) -> str:
         by = [f"{kind} `{name}`" for kind, _, name in (entry.partition(" ") for entry in data.by.get(row, []))]
         by += covering.get(row, [])
         open_rows += [] if by else [row]
-        lines.append(f"| {row} | {says} | {'; '.join(by) or '**open**'} |")
+        where = data.stories[row]
+        told = f"`{where.fails.partition(' ')[0]}` | `{where.passes.partition(' ')[0]}`"
+        lines.append(f"| {row} | {says} | {'; '.join(by) or '**open**'} | {told} |")
     covered = f"{len(data.rows) - len(open_rows)} of {len(data.rows)} rows are covered"
     left = f"; open are {', '.join(open_rows)}." if open_rows else "."
-    return "\n".join((HEAD, covered + left, "", "| row | says | covered by |", "|---|---|---|", *lines)) + "\n"
+    return (
+        "\n".join(
+            (
+                HEAD,
+                covered + left,
+                "",
+                "| row | says | covered by | broken in | kept in |",
+                "|---|---|---|---|---|",
+                *lines,
+            )
+        )
+        + "\n"
+    )
+
+
+def read() -> CoverageFile:
+    """Read docs/coverage.toml."""
+    return msgspec.convert(tomllib.loads((ROOT / "docs/coverage.toml").read_text()), CoverageFile)
 
 
 def main() -> int:
     """Write it to standard output, unless something is wrong."""
-    data = msgspec.convert(tomllib.loads((ROOT / "docs/coverage.toml").read_text()), CoverageFile)
+    data = read()
     covering = found()
     wrong = mistakes(data, covering)
     if wrong:
