@@ -1,5 +1,7 @@
 """The node as the Kubernetes API has it: what `kubectl get node NAME -o json` or `-o yaml` prints, or a list of nodes.
 
+What `kubectl describe node` and `kubectl get nodes -o wide` print will do too, see node_text.py.
+
 See the Node type of Kubernetes' API reference. The kubelet writes `status.nodeInfo`, and the conditions Ready and
 *Pressure; others, such as node-problem-detector, write conditions of their own.
 """
@@ -17,7 +19,9 @@ from nodediag.model.image import RuntimeName
 OPTION: Final = "--node-object"
 INSTANCE_ID: Final = "container.googleapis.com/instance_id"
 ZONE: Final = "topology.kubernetes.io/zone"
-_WANTED: Final = "a Node, or a list of them, as `kubectl get node NAME -o json` prints"
+_WANTED: Final = (
+    "a Node, or a list of them, as `kubectl get node NAME -o json` prints (or -o yaml, -o wide, or describe)"
+)
 _NAMES_SHOWN: Final = 10
 _MOST_CONDITIONS: Final = 200
 _MOST_LABELS: Final = 1000
@@ -106,7 +110,10 @@ def _picked(text: str, place: str, name: str) -> Yaml:
             return plain.from_json(items[index], place)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ParseError(place, None, f"{_WANTED}; {error}") from error
-    loaded = plain.load(text, place)
+    from nodediag.facts import node_text  # noqa: PLC0415 - only where the text is no JSON
+
+    loaded: Yaml = node_text.nodes(text)
+    loaded = plain.load(text, place) if loaded is None else loaded
     nodes = loaded if isinstance(loaded, list) else plain.at(loaded, "items")
     if not isinstance(nodes, list):
         return loaded
