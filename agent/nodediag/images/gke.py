@@ -26,6 +26,9 @@ _BIN: Final = "/home/kubernetes/bin"
 _MOUNTER: Final = "/home/kubernetes/containerized_mounter"
 _BINDS: Final = (_BIN, "/home/kubernetes/flexvolume", _MOUNTER)
 _DISK: Final = re.compile(r"/var/lib/kubelet/plugins/kubernetes\.io/(?:csi/|gce-pd/).*/gke-[^/]*pvc-")
+_OTHER_ROOTS: Final = frozenset({"btrfs", "erofs", "f2fs", "squashfs", "xfs", "zfs"})
+_LABELLED: Final = ("/", "/etc", "/usr", "/var", "/sysroot")
+_SELINUX: Final = "seclabel"
 _FLAVOUR: Final = re.compile(r"(\d+)\.\d+\.\d+-\d+-([a-z]+)")
 _FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kernels 4.x, had the -gcp flavour
 
@@ -40,7 +43,8 @@ def decide(facts: Facts, family: OsFamily) -> Decision[Answer]:
         yes = told.gke_strong(facts)
     if yes:
         return Decision(value=Answer.YES, findings=yes)
-    no = present((elsewhere, _other_system(facts, family), other or told.other_kubelet(facts)))
+    kubelets = other or told.other_kubelet(facts)
+    no = present((elsewhere, _other_system(facts, family), kubelets, _other_disk(facts, family)))
     lost = present((_no_labels(kubelet), _other_kernel(facts, family), _no_binds(facts, family)))
     weak = (*present(_weak_yes(facts)), *told.gke_weak(facts))
     if no or (lost and len(weak) < _ENOUGH):
@@ -100,6 +104,21 @@ def _other_system(facts: Facts, family: OsFamily) -> Finding | None:
     if release is not None:
         return found(says, release.evidence("ID"))
     return found(says, next(iter(lsb.lines.values()))) if lsb is not None else None
+
+
+def _other_disk(facts: Facts, family: OsFamily) -> Finding | None:
+    """Find a root that neither image has: COS's is ext2, Ubuntu's ext4, and both confine by AppArmor, not SELinux."""
+    mounts = known(facts.mounts)
+    if mounts is None or family is OsFamily.COS:
+        return None
+    root = mounts.at("/")
+    if root is not None and root.fstype in _OTHER_ROOTS:
+        return found(f"/ is {root.fstype}, which the root of no GKE node image is", root.evidence)
+    places = (mount for path in _LABELLED if (mount := mounts.at(path)) is not None)
+    labelled = next((mount for mount in places if _SELINUX in (*mount.options, *mount.super_options)), None)
+    if labelled is None:
+        return None
+    return found(f"files below {labelled.target} have SELinux's labels; GKE's images have AppArmor", labelled.evidence)
 
 
 def _other_kubelet(kubelet: Kubelet | None) -> Finding | None:
