@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import md5
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from nodediag.host.ask import (
     Connect,
     Content,
     Cri,
+    Digest,
+    Digested,
     Failure,
     FilesBelow,
     Healthz,
@@ -111,6 +114,11 @@ class TextSource:
                 held = self._files[path]
                 wrong = Failure(Reason(code=Code.WRONG_KIND, detail=f"{path} is no link"))
                 return held if isinstance(held, Target | Failure) else wrong
+            case Digest(path, cap_bytes):
+                read = self._read(path, cap_bytes)
+                return (
+                    Digested(md5(read.data, usedforsecurity=False).hexdigest()) if isinstance(read, Content) else read
+                )
             case Connect(path):
                 held = self._files.get(path)
                 return held.reply if isinstance(held, Socket) else self._lacking(ask)

@@ -107,6 +107,8 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     journal: list[str] | None = None
     space: dict[str, str] = {}
     states: dict[str, str] = {}
+    parents: dict[str, int] = {}
+    deep: bool | None = None
     metadata: dict[str, str] = {}
     object: str | None = None
     instance: list[str] | None = None
@@ -229,6 +231,8 @@ def laid(under: Node, over: Node) -> Node:
         processes=processes,
         space=under.space | over.space,
         states=under.states | over.states,
+        parents=under.parents | over.parents,
+        deep=under.deep if over.deep is None else over.deep,
         cgroups=under.cgroups | over.cgroups,
         earlier=under.earlier if over.earlier is None else over.earlier,
         filter=under.filter if over.filter is None else over.filter,
@@ -438,20 +442,14 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
         path = TABLE_PATHS[node.table or "mountinfo"]
         rows = "".join(f"{_ROOT_OF_BIND.sub(' ', row)} 0 0\n" for row in node.mount)
         files[path] = rows if node.table == "mounts" else mountinfo(node.mount, node.block)
-    argv = {int(pid): tuple(line.split()) for pid, line in node.processes.items()}
+    argv = {pid: tuple(line.split()) for pids, line in node.processes.items() for pid in each(pids)}
     if node.kubelet:
         argv[KUBELET_PID] = tuple(node.kubelet)
     if node.partial:
         files |= {f"/proc/{pid}/cmdline": "\0".join(words) + "\0" for pid, words in argv.items()}
         files |= {UNAME_PATH: node.uname} if node.uname else {}
         return Host(TreeSource(OnlyFiles(make(files))), Seen(origin=Origin.TREE, root="/node", uid=0))
-    processes = tuple(
-        Process(
-            pid, 1, words[0].rpartition("/")[2], words, node.states.get(str(pid), "S"), words[0],
-            node.cgroups.get(str(pid), "0::/system.slice/a.service\n"),
-        )
-        for pid, words in sorted(argv.items())
-    )  # fmt: skip
+    processes = tuple(process(node, pid, words) for pid, words in sorted(argv.items()))
     uname = parse_uname(node.uname) if node.uname else None
     uname = uname if isinstance(uname, UnameAnswer) else None
     told = usage(node, mountinfo(node.mount, node.block)) if node.table != "mounts" else {}
@@ -460,6 +458,21 @@ def made(node: Node, make: MakeHost, now: datetime) -> Host:
     server = MetadataAnswer("169.254.169.254", "Metadata Server for VM", known, refused) if node.metadata else None
     uname = uname if isinstance(uname, UnameAnswer) else None
     return make(files, processes=processes, uname=uname, statvfs=told, metadata=server)
+
+
+def each(pids: str) -> range:
+    """Give the numbers of `700` or of `3000-3249`."""
+    first, _, last = pids.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def process(node: Node, pid: int, words: tuple[str, ...]) -> Process:
+    """Make one that runs the program its command line starts with; of the dead a name is left."""
+    state = next((state for pids, state in node.states.items() if pid in each(pids)), "S")
+    parent = next((parent for pids, parent in node.parents.items() if pid in each(pids)), 1)
+    cgroup = node.cgroups.get(str(pid), "0::/system.slice/a.service\n")
+    name = words[0].rpartition("/")[2]
+    return Process(pid, parent, name, () if state == "Z" else words, state, words[0], cgroup)
 
 
 def mode_of(row: str) -> PathStat:
@@ -672,7 +685,8 @@ def test_a_story_and_its_twins_are_told_apart_with_and_without_secrets(
         cases = [Case(case.story, case.expect, masked(case.node)) for case in cases]
     for case in cases:
         logs = told(case.node.journal, now)
-        request, inputs = Request(logs=case.node.journal is not None), inputs_of(case.node)
+        request = Request(logs=case.node.journal is not None, deep=case.node.deep or False)
+        inputs = inputs_of(case.node)
         inputs = msgspec.structs.replace(inputs, earlier=earlier_look(case.node, host, now))
         report = diagnose(made(case.node, host, now), logs, CATALOGUE, request, now, inputs=inputs)
         assert differences(said(report, case.expect), wanted(case.expect)) == [], case.story
