@@ -35,6 +35,7 @@ AT_REST: Final[dict[Table, dict[str, dict[str, int]]]] = {
     Table.OOM_KILLS: {POD: {"oom_kill": 0}},
 }  # fmt: skip
 BETWEEN_S: Final = 300.0
+EACH_A_LINE: Final = {Table.MEMORY, Table.OOM_KILLS}  # of vmstat, and of what tells a cgroup's kills
 
 
 def look(times: int, grew: dict[Table, dict[str, dict[str, int]]], seconds: float = BETWEEN_S) -> Counters:
@@ -44,6 +45,11 @@ def look(times: int, grew: dict[Table, dict[str, dict[str, int]]], seconds: floa
     def number(table: Table, name: str, key: str, grown: int) -> int:
         return grown + (0 if key == "in_flight" else first.get(table, {}).get(name, {}).get(key, 0))
 
+    def lines(table: Table, name: str, values: dict[str, int]) -> tuple[FileEvidence, ...]:
+        """Give a line for each counter where the kernel does."""
+        texts = [f"{key} {value}" for key, value in values.items()] if table in EACH_A_LINE else [name]
+        return tuple(FileEvidence(path=f"/proc/{table}", line=line, text=text) for line, text in enumerate(texts, 1))
+
     return Counters(
         boot_id=BOOT_ID,
         uptime_s=1000.0 if times == 1 else 1000.0 + seconds,
@@ -51,7 +57,7 @@ def look(times: int, grew: dict[Table, dict[str, dict[str, int]]], seconds: floa
             table: {
                 name: Row(
                     values={key: number(table, name, key, grown) for key, grown in values.items()},
-                    lines=(FileEvidence(path=f"/proc/{table}", line=1, text=name),),
+                    lines=lines(table, name, values),
                 )
                 for name, values in rows.items()
             }

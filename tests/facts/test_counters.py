@@ -116,6 +116,14 @@ def test_what_is_new_has_grown_from_nothing_and_what_was_not_read_is_not_known()
             tuple(changes(*looks, Table.DISKS))
 
 
+def test_what_the_node_did_not_have_at_the_earlier_look_has_counted_from_zero() -> None:
+    absent = {Table.DISKS: Reason(code=Code.ABSENT, detail="no cgroup is one of pods")}
+    (change,) = changes(look(100, tables={}, unread=absent), look(110, reads=9), Table.DISKS)
+    assert change.of("reads") == 9
+    with pytest.raises(NotKnownError, match="no cgroup is one of pods"):
+        tuple(changes(look(100), look(110, tables={}, unread=absent), Table.DISKS))
+
+
 def report(**counted: object) -> str:
     return msgspec.json.encode({"schema": "nodediag.report/0", "facts": {"counters": counted}}).decode()
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nodediag.facts.rates import Change
 
 _NEEDS: Final = f"{TWO_LOOKS}, /sys/fs/cgroup"
+_KILLS: Final = "oom_kill"
 _SERVICES: Final = "/system.slice/"
 
 
@@ -39,11 +40,11 @@ def oom_kills(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """The kernel kills within a pod that is over its limit, and anywhere when the node itself has no memory left."""
     asked(profile, "rates.oom-kills")
     (node,) = looks(facts, Table.MEMORY)
-    left = node.of("oom_kill")
+    left = node.of(_KILLS)
     unsure: NotKnownError | None = None
     try:
         for change in looks(facts, Table.OOM_KILLS):
-            count = change.of("oom_kill")
+            count = change.of(_KILLS)
             left -= count
             yield from held(profile, "rates.oom-kills", _killed(change, count, f"in the pod {_pod(facts, change)}"))
     except NotKnownError as error:
@@ -62,7 +63,7 @@ def _killed(change: "Change", count: int, where: str) -> Measured:
         message=f"within {change.seconds:.0f} s {count} processes were killed for want of memory, {where}",
         observed=str(count),
         values=values(change),
-        evidence=change.evidence,
+        evidence=change.lines_of(_KILLS),
     )
 
 

@@ -51,7 +51,7 @@ def thrashing(facts: Facts, profile: Profile) -> Iterator[Problem]:
         measured = Measured(
             subject=Subject("memory", "node"), value=waited, unit="% of the time", message=message,
             values=values(change, waited_percent=round(waited, 1)),
-            evidence=(*change.evidence, *stalls[_SOME_MEMORY].evidence),
+            evidence=(*stalls[_SOME_MEMORY].evidence, *change.lines_of("pgmajfault", *_REFAULTS, "pswpin")),
         )  # fmt: skip
         yield from held(profile, "rates.thrashing", measured)
 
@@ -105,7 +105,7 @@ def _swapped(change: "Change", _rule: ThresholdRule) -> Measured:
         unit="pages a second",
         message=f"{into:.0f} pages a second were swapped in and {out:.0f} out, for {change.seconds:.0f} s",
         values=values(change),
-        evidence=change.evidence,
+        evidence=change.lines_of("pswpin", "pswpout"),
     )
 
 

@@ -42,11 +42,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         """The lines of both looks."""
         return (*self.earlier.lines, *self.later.lines)
 
+    def lines_of(self, *names: str) -> tuple[FileEvidence, ...]:
+        """The lines of both looks that begin with one of these names, where each counter has a line of its own."""
+        return tuple(line for line in self.evidence if line.text.partition(" ")[0] in names)
+
 
 def changes(earlier: Counters, later: Counters, table: Table) -> Iterator[Change]:
-    """Give what changed of each row that is there now; raises NotKnownError where a look could not read the table."""
+    """Give what changed of each row that is there now; raises NotKnownError where a look could not read the table.
+
+    What the node did not have at the earlier look, such as any cgroup of pods, has counted from zero since.
+    """
     for look in (later, earlier):
-        if table in look.unread:
+        if table in look.unread and (look is later or look.unread[table].code is not Code.ABSENT):
             raise NotKnownError(look.unread[table])
     seconds = later.uptime_s - earlier.uptime_s
     before = earlier.tables.get(table, {})

@@ -1,0 +1,213 @@
+"""Rates: what happens between two looks at real nodes, with `--sample` and with `--previous`."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nodediag.model.evidence import FileEvidence, ProcessEvidence
+from nodediag.model.outcome import Outcome, Problem, Severity, Verdict
+from tests.lab.conftest import Lab
+from tests.lab.machine import CGROUPS, call, mount
+from tests.lab.node import Node
+from tests.lab.seen import RATES, Seen
+
+UID: Final = "0b1cd2e3-4455-6677-8899-aabbccddeeff"
+POD: Final = f"kubepods/burstable/pod{UID}/web"
+EARLIER: Final = "/run/earlier.json"
+APART_S: Final = 6  # rates want five seconds between two looks
+HUNG: Final = 24
+# What the kernel counts for all that runs here, as the lab's profiles waive it.
+OF_THIS_MACHINE: Final = {
+    "rates.disk-latency", "rates.disk-queue", "rates.disk-stuck", "rates.forks", "rates.oom-kills",
+    "rates.packet-backlog", "rates.pressure", "rates.swapping", "rates.thrashing",
+}  # fmt: skip
+# Of a file that is as large as this many pages, each is touched in turn; the cgroup may hold fewer.
+FILE_MIB: Final = 40
+LIMIT_MIB: Final = 24
+THRASH: Final = Path(__file__).with_name("thrash.py")
+# A test waits for seconds, and this machine's disk reads a page back in a tenth of a millisecond.
+AT_ONCE: Final = """
+[thresholds."rates.pressure"]
+minimum = 5.0
+why = "a test waits for seconds"
+source = "the lab"
+
+[thresholds."rates.thrashing"]
+warning = 0.2
+minimum = 100.0
+why = "this machine's disk is fast"
+source = "the lab"
+"""
+
+
+def problems(one: Seen, check: str) -> dict[str, Problem]:
+    return {problem.subject.name: problem for problem in one.check(check).problems}
+
+
+def lines(problem: Problem) -> dict[str, str]:
+    """Give the lines that a problem rests on, by the file's name."""
+    return {
+        evidence.path.rpartition("/")[2]: evidence.text
+        for evidence in problem.evidence
+        if isinstance(evidence, FileEvidence)
+    }
+
+
+def look(node: Node) -> None:
+    """Take the earlier look."""
+    node.nodediag("report", "--no-logs", "--output", EARLIER, "--format", "json")
+
+
+def looks_twice(node: Node, *more: str) -> Seen:
+    return node.report("--no-logs", "--previous", EARLIER, *more)
+
+
+@contextmanager
+def frozen(mounted: Path) -> Iterator[None]:
+    """Have a file system take no write until the block ends; who writes waits in the kernel."""
+    call("fsfreeze", "--freeze", mounted)
+    try:
+        yield
+    finally:
+        call("fsfreeze", "--unfreeze", mounted)
+
+
+@contextmanager
+def disk_on(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give a disk of this machine, and what it stands on; the kernel counts no rates of loop devices."""
+    inner, held = folder / "inner", folder / "inner.img"
+    call("truncate", "--size=48M", held)
+    call("mke2fs", "-q", "-t", "ext4", held)
+    mount(held, inner, "-o", "loop")
+    call("truncate", "--size=8M", inner / "disk.img")
+    disk = call("losetup", "--find", "--show", inner / "disk.img").stdout.strip()
+    try:
+        yield disk, inner
+    finally:
+        call("losetup", "--detach", disk)
+        call("umount", inner)
+
+
+@pytest.fixture
+def impatient(cos: Node) -> Iterator[str]:
+    """Give a profile for the healthy node that judges what lasts for seconds."""
+    own = cos.path("/run/lab_at_once.toml")
+    own.write_text(cos.path(cos.profile).read_text() + AT_ONCE)
+    yield "/run/lab_at_once.toml"
+    own.unlink()
+
+
+def test_two_looks_at_a_healthy_node_raise_nothing(healthy: Node) -> None:
+    one = healthy.report("--sample", "5s")
+    rates = {check.id: check for check in one.report.checks if check.id.startswith(RATES)}
+    waived = {name for name, check in rates.items() if check.outcome is Outcome.FAILED}
+    assert waived <= OF_THIS_MACHINE
+    ended = {check.outcome for name, check in rates.items() if name not in waived}
+    assert ended <= {Outcome.PASSED, Outcome.NOT_APPLICABLE}
+    assert one.counted == {}
+    assert (one.report.verdict, one.status, one.stderr) == (Verdict.HEALTHY, 0, "")
+
+
+def hold_back(node: Node, cgroup: str) -> str:
+    """Make a cgroup with a tenth of a CPU; systemd itself sets no quota where `cpu` is mounted without `cpuacct`."""
+    folder = f"/sys/fs/cgroup/cpu/{cgroup}"
+    node.run("mkdir", "-p", folder)
+    node.run("sh", "-ec", f"echo 10000 >{folder}/cpu.cfs_quota_us")
+    return folder
+
+
+def test_services_and_pods_that_their_quotas_hold_back_are_found_with_sample(sick: Node) -> None:
+    sick.run("mkdir", "-p", f"/var/log/pods/default_web-7d9c_{UID}")
+    folders = [hold_back(sick, "system.slice/busy.service"), hold_back(sick, POD)]
+    busy = [f"echo $$ >{folder}/cgroup.procs; exec timeout 9 sh -c 'while :; do :; done'" for folder in folders]
+    running = [subprocess.Popen(sick.entering("sh", "-ec", command)) for command in busy]
+    one = sick.report("--no-logs", "--sample", "5s")
+    assert [process.wait() for process in running] == [124, 124], "both ran until after the second look"
+    (service,) = problems(one, "rates.throttled-services").values()
+    assert service.subject.name == folders[0]
+    assert service.severity is Severity.WARNING
+    assert "busy.service was held back by its CPU quota" in service.message
+    held = problems(one, "rates.throttled-pods")[folders[1]]
+    assert held.severity is Severity.INFO
+    assert "a container of the pod default/web-7d9c" in held.message
+    for problem in (service, held):
+        assert lines(problem)["cpu.stat"].startswith("nr_throttled ")
+        periods, throttled = problem.values["nr_periods"], problem.values["nr_throttled"]
+        assert isinstance(periods, int)
+        assert isinstance(throttled, int)
+        assert periods >= throttled > periods / 2 > 10
+
+
+def test_kills_for_memory_are_found_in_the_pod_and_outside_with_previous(sick: Node) -> None:
+    look(sick)
+    began = time.monotonic()
+    other = "other"
+    for path, log in ((POD, f"/var/log/pods/default_web-7d9c_{UID}"), (other, "/var/log/pods")):
+        folder = f"/sys/fs/cgroup/memory/{path}"
+        sick.run("mkdir", "-p", folder, log)
+        sick.run("sh", "-ec", f"echo 16M >{folder}/memory.limit_in_bytes")
+        killed = sick.run("sh", "-ec", f"echo $$ >{folder}/cgroup.procs; exec tail /dev/zero", check=False)
+        assert killed.returncode != 0
+    time.sleep(max(0, began + APART_S - time.monotonic()))
+    one = looks_twice(sick)
+    found = problems(one, "rates.oom-kills")
+    pod = found.pop(UID)
+    assert "in the pod default/web-7d9c" in pod.message
+    assert (pod.observed, lines(pod)) == ("1", {"memory.oom_control": "oom_kill 1"})
+    (node,) = found.values()
+    assert "outside the cgroups of pods" in node.message
+    assert int(node.observed) >= 1
+    assert lines(node)["vmstat"].startswith("oom_kill ")
+    assert looks_twice(sick, "--only", "rates.oom-kills").check("rates.oom-kills").outcome is Outcome.FAILED
+    look(sick)
+    time.sleep(APART_S)
+    assert UID not in problems(looks_twice(sick), "rates.oom-kills"), "what was before the earlier look is not told"
+
+
+def test_work_that_waits_for_a_disk_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+    with disk_on(lab.workshop.folder) as (disk, inner):
+        write = ["dd", "if=/dev/zero", f"of={disk}", "bs=4k", "count=1", "oflag=direct", "status=none"]
+        with frozen(inner):
+            writers = [subprocess.Popen(write) for _ in range(HUNG)]  # on all CPUs, which the kernel averages over
+            one = cos.report("--no-logs", "--profile", impatient, "--sample", f"{APART_S}s")
+        assert [writer.wait(timeout=60) for writer in writers] == [0] * HUNG
+    waited = problems(one, "rates.pressure")["io.some"]
+    assert "some of the work waited for io" in waited.message
+    assert waited.values["threshold"] == 90.0
+    assert lines(waited)["io"].startswith("some ")
+
+
+def test_who_hangs_on_a_disk_that_takes_no_write_is_told(sick: Node) -> None:
+    assert sick.roots.state is not None
+    with frozen(sick.roots.state):
+        hung = [subprocess.Popen(sick.entering("touch", f"/var/{number}")) for number in range(HUNG)]
+        one = sick.report("--no-logs")
+    assert [process.wait(timeout=60) for process in hung] == [0] * HUNG
+    (problem,) = problems(one, "processes.blocked").values()
+    assert int(problem.observed) >= HUNG
+    assert "touch (" in problem.message
+    who = [evidence for evidence in problem.evidence if isinstance(evidence, ProcessEvidence)]
+    assert any(evidence.text.startswith("D touch /var/") for evidence in who)
+
+
+def test_memory_that_is_read_back_again_and_again_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+    own = lab.workshop.cgroup("thrash")
+    file = lab.workshop.folder / "thrash.bin"
+    file.write_bytes(bytes(FILE_MIB << 20))
+    thrash = own.entering(sys.executable, str(THRASH), str(file), "9")
+    limit = next(CGROUPS.glob("memory")) / f"{lab.workshop.folder.name}-thrash/memory.limit_in_bytes"
+    limit.write_text(f"{LIMIT_MIB}M")
+    with subprocess.Popen(thrash) as running:
+        one = cos.report("--no-logs", "--profile", impatient, "--sample", "5s")
+        assert running.wait() == 0
+    own.end()
+    file.unlink()
+    (problem,) = problems(one, "rates.thrashing").values()
+    assert "pages a second were read from disk for want of memory" in problem.message
+    assert {"vmstat", "memory"} <= lines(problem).keys()
