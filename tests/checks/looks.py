@@ -33,6 +33,7 @@ AT_REST: Final[dict[Table, dict[str, dict[str, int]]]] = {
         SERVICE: {"nr_periods": 3000, "nr_throttled": 0},
     },
     Table.OOM_KILLS: {POD: {"oom_kill": 0}},
+    Table.RESTARTS: {"kubelet.service": {"restarts": 0}},
 }  # fmt: skip
 BETWEEN_S: Final = 300.0
 EACH_A_LINE: Final = {Table.MEMORY, Table.OOM_KILLS}  # of vmstat, and of what tells a cgroup's kills

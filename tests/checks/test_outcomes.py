@@ -297,6 +297,7 @@ def changing(grown: Grown) -> dict[str, Facts]:
             grown(Table.MEMORY, NODE, pgmajfault=600_000), grown(Table.PRESSURE, "memory.some", total_us=90_000_000)
         ),
         "rates.swapping": grown(Table.MEMORY, NODE, pswpin=300_000, pswpout=300_000),
+        "rates.restarts": grown(Table.RESTARTS, "kubelet.service", restarts=3),
         "rates.pressure": grown(Table.PRESSURE, "io.full", total_us=280_000_000),
     }
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from nodediag.model.evidence import FileEvidence, ProcessEvidence
+from nodediag.model.evidence import DbusEvidence, FileEvidence, ProcessEvidence
 from nodediag.model.outcome import Outcome, Problem, Severity, Verdict
 from tests.lab.conftest import Lab
 from tests.lab.machine import CGROUPS, call, mount
@@ -22,6 +22,7 @@ POD: Final = f"kubepods/burstable/pod{UID}/web"
 EARLIER: Final = "/run/earlier.json"
 APART_S: Final = 6  # rates want five seconds between two looks
 HUNG: Final = 24
+LOOP: Final = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=500ms\n"
 # What the kernel counts for all that runs here, as the lab's profiles waive it.
 OF_THIS_MACHINE: Final = {
     "rates.disk-latency", "rates.disk-queue", "rates.disk-stuck", "rates.forks", "rates.oom-kills",
@@ -168,6 +169,21 @@ def test_kills_for_memory_are_found_in_the_pod_and_outside_with_previous(sick: N
     look(sick)
     time.sleep(APART_S)
     assert UID not in problems(looks_twice(sick), "rates.oom-kills"), "what was before the earlier look is not told"
+
+
+def test_a_service_that_ends_again_and_again_is_found_and_not_one_that_was_restarted_on_purpose(sick: Node) -> None:
+    sick.run("tee", "/etc/systemd/system/loops.service", text=LOOP)
+    sick.run("systemctl", "daemon-reload")
+    sick.run("systemctl", "start", "--no-block", "loops")
+    look(sick)
+    sick.run("systemctl", "restart", "containerd")
+    time.sleep(APART_S)
+    one = looks_twice(sick)
+    (problem,) = problems(one, "rates.restarts").values()
+    assert (problem.subject.name, problem.severity) == ("loops.service", Severity.WARNING)
+    before, now = (int(evidence.text.removeprefix("NRestarts=")) for evidence in problem.evidence
+                   if isinstance(evidence, DbusEvidence))  # fmt: skip
+    assert problem.values["restarts"] == now - before > 2
 
 
 def test_work_that_waits_for_a_disk_is_found(cos: Node, lab: Lab, impatient: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from nodediag.checks import CHECKS
 from nodediag.diagnose import diagnose
 from nodediag.errors import ReadError
-from nodediag.facts import counters
+from nodediag.facts import restarts
 from nodediag.facts.counters import UPTIME_PATH, Counters
 from nodediag.facts.inputs import File, Inputs, read as read_inputs
 from nodediag.facts.metadata import KEYS, Asking
@@ -116,6 +116,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     seen: bool | None = None
     systemd: str = ""
     units: dict[str, str] = {}
+    units_before: dict[str, str] | None = None
     links: dict[str, str] = {}
     cgroups: dict[str, str] = {}
     certificates: dict[str, list[str]] = {}
@@ -244,6 +245,7 @@ def laid(under: Node, over: Node) -> Node:
         gke_versions=under.gke_versions if over.gke_versions is None else over.gke_versions,
         seen=under.seen if over.seen is None else over.seen,
         systemd=over.systemd or under.systemd,
+        units_before=under.units_before if over.units_before is None else over.units_before,
         units={name: row for name, row in under.units.items() if name not in over.remove} | over.units,
         sockets={path: word for path, word in under.sockets.items() if path not in over.remove} | over.sockets,
         cri=over.cri or under.cri,
@@ -542,7 +544,8 @@ def earlier_look(node: Node, make: MakeHost, now: datetime) -> Counters | msgspe
     if node.earlier is None or node.partial or node.seen is False:
         return msgspec.UNSET
     before = {UPTIME_PATH: EARLIER, **node.earlier}
-    return counters.collect(made(msgspec.structs.replace(node, files=node.files | before), make, now))
+    units = node.units if node.units_before is None else node.units | node.units_before
+    return restarts.look(made(msgspec.structs.replace(node, files=node.files | before, units=units), make, now))
 
 
 def inputs_of(node: Node) -> Inputs:

@@ -40,6 +40,7 @@ from nodediag.checks import (
     skew,
     software,
     storage,
+    unit_rates,
     units,
     updates,
 )
@@ -81,6 +82,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *cgroup_rates.CHECKS,
     *network_rates.CHECKS,
     *kernel_rates.CHECKS,
+    *unit_rates.CHECKS,
     *conditions.CHECKS,
     *issues.CHECKS,
     *logs.CHECKS,

@@ -29,7 +29,7 @@ def earlier_look(opened: Opened, options: NodeOptions) -> "Counters | None":
 
 def previous(path: str, timeout_s: float) -> "Counters | None":
     """Take the counters from a report, or from a recording's folder; raises UsageError."""
-    from nodediag.facts import counters, previous as previous_  # noqa: PLC0415 - only who asks for it pays
+    from nodediag.facts import previous as previous_, restarts  # noqa: PLC0415 - only who asks for it pays
 
     if not own.is_folder(path):
         found = previous_.read(path, own.read_text("--previous", path))
@@ -38,7 +38,7 @@ def previous(path: str, timeout_s: float) -> "Counters | None":
     try:
         if opened.host.seen.origin in RUNNING:
             raise UsageError(f"--previous {path}: wanted a report or a recording, found a running node")
-        return counters.collect(opened.host)
+        return restarts.look(opened.host)
     except (ReadError, ParseError) as error:
         raise UsageError(f"--previous {path}: it holds no counters: {error.reason.detail}") from error
     finally:
@@ -61,10 +61,10 @@ def _sampled(opened: Opened, seconds: float, timeout_s: float) -> "Counters | No
         raise UsageError("--sample looks at a running node twice; a folder or a recording holds the looks it holds")
     if seconds + _LEAST_LEFT_S > timeout_s:
         raise UsageError(f"--sample {seconds:g}s leaves too little of --timeout {timeout_s:g}s")
-    from nodediag.facts import counters  # noqa: PLC0415 - only who asks for it pays
+    from nodediag.facts import restarts  # noqa: PLC0415 - only who asks for it pays
 
     try:
-        first = counters.collect(opened.host)
+        first = restarts.look(opened.host)
     except (ReadError, ParseError):  # the second look will say why
         return None
     time.sleep(seconds + _ROUNDING_S)

@@ -1,7 +1,8 @@
 """Numbers that only grow from boot on, as one look found them: a rate is what lies between two looks.
 
 Each table has its source's own names: /proc/diskstats (iostats in the kernel's admin guide), /proc/vmstat, /proc/stat,
-/proc/pressure, and of PID 1's network namespace /proc/1/net. Those of cgroups stand in cgroup_counters.py.
+/proc/pressure, and of PID 1's network namespace /proc/1/net. Those of cgroups stand in cgroup_counters.py, those of
+systemd's units in restarts.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -58,6 +59,7 @@ class Table(StrEnum):
     PRESSURE = "pressure"
     THROTTLING = "throttling"
     OOM_KILLS = "oom_kills"
+    RESTARTS = "restarts"
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,9 @@ def changes(earlier: Counters, later: Counters, table: Table) -> Iterator[Change
     for look in (later, earlier):
         if table in look.unread and (look is later or look.unread[table].code is not Code.ABSENT):
             raise NotKnownError(look.unread[table])
+    if table not in earlier.tables and table not in earlier.unread:
+        detail = f"the earlier look is of a release that did not count {table}"
+        raise NotKnownError(Reason(code=Code.ONE_SAMPLE, detail=detail, needs="an earlier look by this release"))
     seconds = later.uptime_s - earlier.uptime_s
     before = earlier.tables.get(table, {})
     for name, row in later.tables.get(table, {}).items():

@@ -107,6 +107,7 @@ from nodediag.facts.partitions import Partitions
 from nodediag.facts.pids import Pids
 from nodediag.facts.pressure import Pressure
 from nodediag.facts.processes import Processes
+from nodediag.facts.restarts import with_restarts
 from nodediag.facts.root_slot import RootSlot
 from nodediag.facts.runtime import ContainerdConfig
 from nodediag.facts.runtime_programs import RuntimePrograms
@@ -290,7 +291,7 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         apt=settle(lambda: apt_.derive(host, packages)),
         sysctls=attempt(sysctls_, host, elsewhere),
     )
-    counters = attempt(counters_, host, elsewhere)
+    counters = _counted(attempt(counters_, host, elsewhere), facts.units)
     return msgspec.structs.replace(facts, counters=counters, earlier=earlier_.derive(inputs.earlier, counters))
 
 
@@ -303,6 +304,10 @@ def _cgroups(host: Host, mounts: Fact[Mounts]) -> Fact[Cgroups]:
         return cgroups
     code = Code.ABSENT if table.complete else Code.NOT_CAPTURED
     return Unknown(msgspec.structs.replace(cgroups.reason, code=code))
+
+
+def _counted(counters: Fact[Counters], units: Fact[Units]) -> Fact[Counters]:
+    return counters if isinstance(counters, Unknown) else Known(with_restarts(counters.value, units))
 
 
 def _sockets(host: Host, kubelet: Fact[Kubelet]) -> Fact[RuntimeSockets]:
