@@ -25,6 +25,7 @@ bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/run.py
 	@.venv/bin/python benchmarks/logs.py
 	@.venv/bin/python benchmarks/redact.py
+	@.venv/bin/python benchmarks/bundle.py
 	@.venv/bin/python benchmarks/sos.py
 	@.venv/bin/python benchmarks/watch.py 2
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from nodediag.bundle.pack import MANIFEST, Manifest, Member, fitting, packed, survivors
+from nodediag.bundle.pack import MANIFEST, Manifest, Member, Packing, fitting, survivors
 from nodediag.facts.snapshot import Facts
 from nodediag.host import archive
 from nodediag.model.report import Origin, Report
@@ -167,6 +167,21 @@ def test_what_the_verdict_rests_on_is_never_cut(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+def test_a_bundle_goes_to_standard_output_too(node: Node, tmp_path: Path) -> None:
+    bundle(node.root, tmp_path / "file.tar.gz")
+    (tmp_path / "piped.tar.gz").write_bytes(run("bundle", "--root", str(node.root), "-o", "-").stdout)
+    assert opened(tmp_path / "piped.tar.gz").keys() == opened(tmp_path / "file.tar.gz").keys()
+
+
+@pytest.mark.parametrize("files", [0, 1, 300])
+def test_no_bundle_is_larger_than_it_was_said_to_be_at_most(files: int) -> None:
+    made = io.BytesIO()
+    with Packing(made, "top", "1", datetime(2026, 1, 1, tzinfo=UTC)) as packing:
+        packing.add(Member(path=f"a/{name}", data=os.urandom(500), source="x", left_out=1) for name in range(files))
+        most = packing.size_bytes()
+    assert most - 1500 < len(made.getvalue()) <= most
+
+
 def test_an_estimate_writes_nothing(tmp_path: Path) -> None:
     done = run("bundle", "--root", str(COS), "-o", str(tmp_path / "a"), "--estimate")
     assert b"  packed\n" in done.stdout
@@ -190,7 +205,9 @@ def test_no_secret_of_the_journal_is_given_away(node: Node, tmp_path: Path) -> N
 def test_a_secret_that_survives_is_named_by_kind_and_place_alone() -> None:
     token = "ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
     member = Member(path="root/etc/a", data=f"one\nx {token}\n".encode(), source="the node")
-    made = packed("top", [member], "1", datetime(2026, 1, 1, tzinfo=UTC))
+    made = io.BytesIO()
+    with Packing(made, "top", "1", datetime(2026, 1, 1, tzinfo=UTC)) as packing:
+        packing.add([member])
     assert [(one.path, one.line) for one in survivors(made)] == [("top/root/etc/a", 2)]
     assert token not in repr(survivors(made))
 

@@ -4,10 +4,11 @@ import gzip
 import io
 import tarfile
 import zlib
-from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, Literal
+from types import TracebackType
+from typing import BinaryIO, Final, Literal, Self
 
 import msgspec
 
@@ -19,6 +20,8 @@ MANIFEST: Final = "manifest.json"
 _LEVEL: Final = 6
 _MOST_REPORT_BYTES: Final = 16 * 1024 * 1024
 _MODE: Final = 0o600
+_SPARE_BYTES: Final = 1024  # what a manifest that names a cut, and the end of the archive take more
+_PIECE_BYTES: Final = 16 * 1024
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,33 +62,69 @@ class Survivor(msgspec.Struct, frozen=True):
     kind: str
 
 
-def packed(folder: str, members: list[Member], version: str, at: datetime) -> bytes:
-    """Give the bundle's bytes; everything in it lies in one folder."""
-    manifest = Manifest(
-        version=version,
-        observed_at=at,
-        cut=tuple(member.path for member in members if member.left_out),
-        files=tuple(_listed(member) for member in members),
-    )
-    buffer = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as squeezed,
-        tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        written = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
-        for path, data in ((MANIFEST, written), *((member.path, member.data) for member in members)):
-            entry = tarfile.TarInfo(f"{folder}/{path}")
-            entry.size, entry.mode, entry.mtime = len(data), _MODE, int(at.timestamp())
-            archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+class Packing:
+    """A bundle that is being written, file by file, to where it will stand; everything in it lies in one folder.
+
+    The manifest comes last: only then it is known what there was room for.
+    """
+
+    def __init__(self, out: BinaryIO, folder: str, version: str, at: datetime) -> None:
+        self._out = out
+        self._folder = folder
+        self._version = version
+        self._at = at
+        self._listed: list[Listed] = []
+        self._squeezed = gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0, filename="")
+        self._archive = tarfile.open(fileobj=self._squeezed, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see exit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the manifest and the end, unless there was an error."""
+        if kind is None:
+            self._write(MANIFEST, _encoded(self.manifest))
+            self._archive.close()
+        self._squeezed.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is in it so far."""
+        cut = tuple(one.path for one in self._listed if one.left_out)
+        return Manifest(version=self._version, observed_at=self._at, cut=cut, files=tuple(self._listed))
+
+    def add(self, members: Iterable[Member]) -> None:
+        """Add files."""
+        for member in members:
+            self._write(member.path, member.data)
+            self._listed.append(_listed(member))
+
+    def size_bytes(self) -> int:
+        """Tell how large the bundle is at most, were it to end here."""
+        self._squeezed.flush()
+        return self._out.tell() + len(zlib.compress(_encoded(self.manifest))) + _SPARE_BYTES
+
+    def _write(self, path: str, data: bytes) -> None:
+        entry = tarfile.TarInfo(f"{self._folder}/{path}")
+        entry.size, entry.mode, entry.mtime = len(data), _MODE, int(self._at.timestamp())
+        self._archive.addfile(entry, io.BytesIO(data))
 
 
 def fitting(lines: bytes, room_bytes: int) -> tuple[bytes, int]:
     """Give the first lines that are no larger than that once packed, and how many are left out."""
-    every = lines.splitlines(keepends=True)
-    counts = range(len(every) + 1)
-    fits = bisect_right(counts, room_bytes, key=lambda count: len(zlib.compress(b"".join(every[:count]), _LEVEL))) - 1
-    return b"".join(every[: max(fits, 0)]), len(every) - max(fits, 0)
+    packer = zlib.compressobj(_LEVEL)
+    kept = size = 0
+    for piece_bytes in (_PIECE_BYTES, 1):
+        while kept < len(lines):
+            end = lines.find(b"\n", kept + piece_bytes - 1) + 1 or len(lines)
+            tried = packer.copy()
+            more = len(tried.compress(lines[kept:end])) + len(tried.flush(zlib.Z_SYNC_FLUSH))
+            if size + more > room_bytes:
+                break
+            packer, kept, size = tried, end, size + more
+    return lines[:kept], lines.count(b"\n", kept)
 
 
 def report_in(bundle: bytes) -> bytes | None:
@@ -101,15 +140,20 @@ def report_in(bundle: bytes) -> bytes | None:
     return None
 
 
-def survivors(bundle: bytes) -> tuple[Survivor, ...]:
+def survivors(bundle: BinaryIO) -> tuple[Survivor, ...]:
     """Look for secrets in a bundle as it would be given away."""
     found: list[Survivor] = []
-    with tarfile.open(fileobj=io.BytesIO(bundle), mode="r:gz") as archive:
+    bundle.seek(0)
+    with tarfile.open(fileobj=bundle, mode="r|gz") as archive:
         for entry in archive:
             file = archive.extractfile(entry)
             if file is not None:
                 found += [Survivor(entry.name, one.line, one.kind) for one in scan(file.read())]
     return tuple(found)
+
+
+def _encoded(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
 
 
 def _listed(member: Member) -> Listed:

@@ -77,7 +77,15 @@ def log_options(command: Callable[P, int]) -> Callable[P, int]:
     return command
 
 
-def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now: datetime, timeout_s: float) -> "Logs":
+def logs_of(  # noqa: PLR0913 - what is read, and how
+    opened: Opened,
+    options: LogOptions,
+    signatures: dict[str, str],
+    now: datetime,
+    timeout_s: float,
+    *,
+    excerpt: bool = False,
+) -> "Logs":
     """Begin to read a node's journal, in a child that stays small where little has been imported yet."""
     from nodediag.logs.node import LOGS, ReadLogs, kept, not_captured  # noqa: PLC0415 - `--help` need not load it
 
@@ -86,8 +94,8 @@ def logs_of(opened: Opened, options: LogOptions, signatures: dict[str, str], now
     if origin is Origin.NONE:
         return not_captured(window)
     if origin is not Origin.RECORDING:
-        captured = origin is Origin.TREE
-        return ReadLogs(opened.folder, signatures, window, budget_s=_READING * timeout_s, captured=captured)
+        captured, budget_s = origin is Origin.TREE, _READING * timeout_s
+        return ReadLogs(opened.folder, signatures, window, budget_s=budget_s, captured=captured, excerpt=excerpt)
     if options.narrowed():
         raise UsageError(f"{options.narrowed()}: a recording holds what the journal told in its own window")
     return kept(opened.kept(LOGS), window, asked=True)

@@ -43,7 +43,10 @@ class _Told(msgspec.Struct):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a look at a node was told, and what it came to; `others` stand in the recording beside its answers."""
+    """All that a look at a node was told, and what it came to.
+
+    `others` stand in the recording beside its answers; `excerpt` is of the journal, where it was asked for and read.
+    """
 
     opened: Opened
     report: Report["Facts"]
@@ -52,6 +55,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     signatures: dict[str, str]
     recorder: Recorder
     others: dict[str, bytes]
+    excerpt: bytes = b""
 
     @property
     def head(self) -> Head:
@@ -63,7 +67,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 Keep: TypeAlias = Callable[[Taken], None]
 
 
-def look(options: NodeOptions, now: datetime, keep: Keep | None = None) -> Report["Facts"]:
+def look(options: NodeOptions, now: datetime, keep: Keep | None = None, *, excerpt: bool = False) -> Report["Facts"]:
     """Diagnose the node the options mean, and give what was told to `keep` while it can still be asked.
 
     Raises UsageError, ProfileError, BusyError, OutputError.
@@ -74,7 +78,7 @@ def look(options: NodeOptions, now: datetime, keep: Keep | None = None) -> Repor
         keep = partial(_save, options.record)
     opened = open_host(options.root, budget_s=options.timeout)  # its child is made before the rest is imported
     try:
-        return _diagnosed(opened, options, now, keep)
+        return _diagnosed(opened, options, now, keep, excerpt=excerpt)
     finally:
         opened.close()
 
@@ -83,7 +87,9 @@ def _save(folder: str, taken: Taken) -> None:
     taken.recorder.save(folder, taken.head, taken.others)
 
 
-def _diagnosed(opened: Opened, options: NodeOptions, now: datetime, keep: Keep | None) -> Report["Facts"]:
+def _diagnosed(
+    opened: Opened, options: NodeOptions, now: datetime, keep: Keep | None, *, excerpt: bool
+) -> Report["Facts"]:
     if opened.host.seen.origin in RUNNING:
         _wait_for_turn(opened.host, options.timeout)
     if options.sample is None:  # else all is asked after the first look, none of it before
@@ -92,7 +98,7 @@ def _diagnosed(opened: Opened, options: NodeOptions, now: datetime, keep: Keep |
     logs = (
         without_logs(opened, options, now)
         if options.no_logs
-        else logs_of(opened, options, signatures, now, options.timeout)
+        else logs_of(opened, options, signatures, now, options.timeout, excerpt=excerpt)
     )
     try:
         return _judged(opened, logs, signatures, options, now, keep)
@@ -124,7 +130,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
         keep(
             Taken(
                 opened=opened, report=report, profile=judged_by, asked=bool(profile), signatures=signatures,
-                recorder=recorder, others=others,
+                recorder=recorder, others=others, excerpt=logs.excerpt(),
             )
         )  # fmt: skip
     if options.verbose:

@@ -5,9 +5,9 @@ import select
 import signal
 import stat
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import Final, NoReturn
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Final, NoReturn
 
 from nodediag.errors import OutputError, UsageError
 
@@ -98,24 +98,28 @@ def is_file(path: str) -> bool:
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
-def write_whole(path: str, data: bytes) -> None:
-    """Write a file whole or not at all, readable to its owner only; raises OutputError."""
+@contextmanager
+def draft(path: str) -> Iterator[BinaryIO]:
+    """Give a file to write and read again, which stands at a path once all went well, or leaves nothing behind.
+
+    It is readable to its owner only. Raises OutputError.
+    """
     try:
         target = os.path.realpath(path)
         if os.path.lexists(target) and not stat.S_ISREG(os.lstat(target).st_mode):
             raise OutputError(f"-o {path}: it is there and is not a regular file; use `-` for standard output")
         import tempfile  # noqa: PLC0415 - most runs write no file
 
-        fd, draft = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".nodediag-")
+        fd, name = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".nodediag-")
         try:
-            with open(fd, "wb") as file:
-                file.write(data)
+            with open(fd, "w+b") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(draft, target)
+            os.replace(name, target)
         except BaseException:
             with suppress(OSError):
-                os.unlink(draft)
+                os.unlink(name)
             raise
     except OSError as error:
         raise OutputError(f"-o {path}: {error.strerror}") from error
@@ -126,7 +130,8 @@ def write_output(path: str, data: bytes) -> None:
     if path == "-":
         write_stdout(data)
     else:
-        write_whole(path, data)
+        with draft(path) as file:
+            file.write(data)
 
 
 def prepare_folder(option: str, folder: str) -> None:

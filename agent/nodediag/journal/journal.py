@@ -58,6 +58,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.times)
 
+    def __getitem__(self, index: int) -> Entry:
+        cursor = self.cursors[index] if self.cursors else ""
+        return Entry(self.times[index], self.messages[index], self.priorities[index], cursor)
+
     def __iter__(self) -> Iterator[Entry]:
         fields = (self.times, self.messages, self.priorities)
         return map(Entry, *fields, self.cursors) if self.cursors else map(Entry, *fields)

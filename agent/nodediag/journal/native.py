@@ -44,6 +44,7 @@ class NativeJournal:
         self._until = monotonic() + budget_s
         self._cut: dict[str, int] = {}
         self._late: dict[str, BlindSpot] = {}
+        self._finder: tuple[str, _reader._Reader] | None = None
         opened: list[JournalFile] = []
         closed: list[BlindSpot] = []
         for file in found.files:
@@ -212,8 +213,11 @@ class NativeJournal:
         return (*self._readable.blind_spots, *self._late.values(), *left_out(self._cut))
 
     def cursor(self, unit: str, entry: Entry) -> str:
-        """Find an entry again by its time, and give its cursor; a second reader, so only for samples."""
-        reader = self._opened(unit, entry.time_us)
+        """Find an entry again by its time, and give its cursor; a second reader, kept for the next one of that unit."""
+        if self._finder is None or self._finder[0] != unit:
+            self._finder = (unit, self._opened(unit, entry.time_us))
+        reader = self._finder[1]
+        reader.seek_realtime(entry.time_us)
         while reader._next():  # noqa: SLF001 - see above
             if reader._get_realtime() > entry.time_us:  # noqa: SLF001 - see above
                 break

@@ -8,6 +8,7 @@ from nodediag.host import journal_files
 from nodediag.journal.journal import Journal, Query, Source, wall_time
 from nodediag.journal.pick import pick
 from nodediag.journal.reach import of_boot, short
+from nodediag.logs.excerpt import Excerpt
 from nodediag.logs.matcher import Matcher
 from nodediag.logs.node import NEEDS, WHAT
 from nodediag.logs.scan import Scan
@@ -21,8 +22,14 @@ from nodediag.signatures.load import merge
 _READING: Final = 0.8  # of the time; the rest is for what was read till then
 
 
-def scan_files(
-    folder: str, signatures: dict[str, str], window: Window, *, budget_s: float = 60.0, captured: bool = False
+def scan_files(  # noqa: PLR0913 - what is read, and how
+    folder: str,
+    signatures: dict[str, str],
+    window: Window,
+    *,
+    budget_s: float = 60.0,
+    captured: bool = False,
+    excerpt: bool = False,
 ) -> bytes:
     """Read and judge the journal files below a root; what it came to is packed, for the way to the parent."""
     since_us, _ = window.query(()).window_us
@@ -30,7 +37,8 @@ def scan_files(
     asked = _as_of(journal.sources(), window) if captured else window
     query = asked.query(UNITS)
     if journal.sources():
-        return msgspec.msgpack.encode(scan(journal, Matcher(merge(signatures)), query))
+        kept = Excerpt() if excerpt else None
+        return msgspec.msgpack.encode(scan(journal, Matcher(merge(signatures)), query, kept))
     code = Code.NOT_CAPTURED if captured else Code.ABSENT
     absent = Reason(code=code, detail=f"no journal file below {' or '.join(journal_files.FOLDERS)}", needs=NEEDS)
     losses = journal.blind_spots() or (BlindSpot(what=WHAT, reason=absent),)
@@ -38,15 +46,17 @@ def scan_files(
     return msgspec.msgpack.encode(Scanned(result=result, on_image={}))
 
 
-def scan(journal: Journal, matcher: Matcher, query: Query) -> Scanned:
+def scan(journal: Journal, matcher: Matcher, query: Query, excerpt: Excerpt | None = None) -> Scanned:
     """Judge what a journal tells of the boot and the time asked for, and say what of them it does not hold."""
     meant = of_boot(journal, query)
     if isinstance(meant, BlindSpot):
         lost = LogResult.unread(query.since, query.until, (*journal.blind_spots(), meant))
         return Scanned(result=lost, on_image={})
-    scanned = Scan(matcher).run(journal, meant)
+    scanned = Scan(matcher, excerpt).run(journal, meant)
     losses = (*short(journal.sources(), query), *scanned.result.losses)
-    return msgspec.structs.replace(scanned, result=msgspec.structs.replace(scanned.result, losses=losses))
+    result = msgspec.structs.replace(scanned.result, losses=losses)
+    packed = excerpt.packed(journal) if excerpt is not None else b""
+    return msgspec.structs.replace(scanned, result=result, excerpt=packed)
 
 
 def _as_of(sources: tuple[Source, ...], window: Window) -> Window:

@@ -29,6 +29,9 @@ class Logs(Protocol):
     def judged(self, family: OsFamily) -> LogResult:
         """Give what it means on an image; it is waited for here."""
 
+    def excerpt(self) -> bytes:
+        """Give the lines that a bundle takes along, where they were asked for; once it is judged."""
+
     def close(self) -> None:
         """Let go of whatever still reads."""
 
@@ -36,27 +39,44 @@ class Logs(Protocol):
 class ReadLogs:
     """A node's journal files, read in a child that begins at once; made before the parent grows, it stays small.
 
-    `captured` is a folder with some of a node's files, and no date of its own.
+    `captured` is a folder with some of a node's files, and no date of its own. With `excerpt` a part of it is kept.
     """
 
-    def __init__(
-        self, folder: str, signatures: dict[str, str], window: Window, *, budget_s: float, captured: bool
+    def __init__(  # noqa: PLR0913 - what is read, and how
+        self,
+        folder: str,
+        signatures: dict[str, str],
+        window: Window,
+        *,
+        budget_s: float,
+        captured: bool,
+        excerpt: bool = False,
     ) -> None:
         self._window = window
+        self._excerpt = b""
 
         def work() -> bytes:
             from nodediag.logs.collect import scan_files  # noqa: PLC0415 - only the child needs the engine
 
-            return scan_files(folder, signatures, window, budget_s=budget_s, captured=captured)
+            return scan_files(folder, signatures, window, budget_s=budget_s, captured=captured, excerpt=excerpt)
 
         self._work = Work(WHAT, work, budget_s=budget_s)
 
     def judged(self, family: OsFamily) -> LogResult:
-        """Wait for the child."""
+        """Wait for the child, and let it go."""
         try:
-            return msgspec.msgpack.decode(self._work.result(), type=Scanned).judged(family)
+            scanned = msgspec.msgpack.decode(self._work.result(), type=Scanned)
         except ReadError as error:
             return unread(self._window, error.reason)
+        self._work.close()
+        self._excerpt = scanned.excerpt
+        return scanned.judged(family)
+
+    def excerpt(self) -> bytes:
+        """Give what the child kept."""
+        from nodediag.logs.excerpt import unpacked  # noqa: PLC0415 - only a bundle wants it
+
+        return unpacked(self._excerpt)
 
     def close(self) -> None:
         """Let the child go."""
@@ -72,6 +92,10 @@ class KeptLogs(msgspec.Struct, frozen=True):
         """Give it: on which image it was found is long decided."""
         del family
         return self.result
+
+    def excerpt(self) -> bytes:
+        """Give none: nothing was read."""
+        return b""
 
     def close(self) -> None:
         """Nothing reads."""

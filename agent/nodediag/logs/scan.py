@@ -8,9 +8,10 @@ import re
 from collections import Counter
 from typing import Final
 
-from nodediag.journal.journal import KERNEL, Entry, Journal, Query
+from nodediag.journal.journal import KERNEL, Batch, Entry, Journal, Query
 from nodediag.logs.blocks import Blocks, Event
 from nodediag.logs.boots import abrupt_ends
+from nodediag.logs.excerpt import Excerpt
 from nodediag.logs.levels import level
 from nodediag.logs.losses import losses
 from nodediag.logs.matcher import WHAT_FAILED, Matcher
@@ -40,13 +41,14 @@ _BOOT: Final = re.compile(r"(?:^|;)b=([0-9a-f]{32})(?:;|$)")
 class _Meaning:
     """What a message comes to: its level, what it is an occurrence of, of which reports it is part, what is over."""
 
-    __slots__ = ("clears", "common", "hit", "known", "parts", "plain", "said", "shape", "stops", "tallies")
+    __slots__ = ("clears", "common", "hit", "known", "names", "parts", "plain", "said", "shape", "stops", "tallies")
 
     def __init__(self, said: str, tallies: list[Tally], clears: tuple[tuple[str, str], ...], *, hit: bool) -> None:
         self.said = said
         self.tallies = tallies
         self.clears = clears
         self.hit = hit
+        self.names: tuple[str, ...] = ()
         self.parts: list[Signature] = []
         self.common = False  # whether all that differ from it in numbers and ids only mean the same
         self.stops = any(tally.signature.is_planned_stop for tally in tallies)
@@ -82,10 +84,14 @@ class _Unit:
 
 
 class Scan:
-    """Goes over a journal and keeps what a report needs; its memory does not grow with the journal."""
+    """Goes over a journal and keeps what a report needs; its memory does not grow with the journal.
 
-    def __init__(self, matcher: Matcher) -> None:
+    An excerpt is shown all entries, with what they come to.
+    """
+
+    def __init__(self, matcher: Matcher, excerpt: Excerpt | None = None) -> None:
         self._matcher = matcher
+        self._excerpt = excerpt
         self._tallies: dict[str, Tally] = {}
         self._cleared: dict[str, dict[str, int]] = {}
         self._units: dict[str, UnitLogs] = {}
@@ -131,6 +137,8 @@ class Scan:
         suspicious, blocks = self._matcher.suspicious, one.blocks
         entries = first = last = 0
         stormy = False
+        if self._excerpt is not None:
+            self._excerpt.begin(unit)
         for batch in journal.batches(unit, query):
             entries += len(batch)
             first = first or batch.times[0]
@@ -141,24 +149,30 @@ class Scan:
             urgent = urgent or (blocks is not None and blocks.waits(batch.times[0]))
             joined = b"\n".join(batch.messages)
             if urgent or joined.count(b"\n") >= len(batch) or suspicious(joined):
-                stormy = self._judge(one, list(batch)) > len(batch) // 2
+                stormy = self._judge(one, batch) > len(batch) // 2
+            elif self._excerpt is not None:
+                self._excerpt.take(batch)
         if blocks is not None:
             blocks.close()
+        if self._excerpt is not None:
+            self._excerpt.end()
         if entries:
             times = {"first": time_said(first), "last": time_said(last)}
             named = one.named_levels(entries)
             self._units[unit] = UnitLogs(entries=entries, levels=named, cut=journal.cut(unit), **times)
 
-    def _judge(self, one: _Unit, batch: list[Entry]) -> int:
+    def _judge(self, one: _Unit, entries: Batch) -> int:
         """Judge a batch of a unit's entries, and tell in how many of them anything matched.
 
         In a storm the same messages come again and again but for numbers and ids: what one means is worked out once,
         and those of a batch that mean the same are counted together.
         """
+        batch = list(entries)
         keys = [(entry.priority, entry.message.translate(MASK)) for entry in batch]
         if not one.plain or batch[-1].time_us - batch[0].time_us > BURST_US:
-            return sum(self._judge_one(one, key, entry) for key, entry in zip(keys, batch, strict=True))
-        hits = 0
+            meant = [self._judge_one(one, key, entry) for key, entry in zip(keys, batch, strict=True)]
+            return self._judged(entries, meant)
+        counted: dict[_Key, _Meaning] = {}
         latest = dict(zip(keys, batch, strict=True))
         for key, count in Counter(keys).items():
             meaning = one.known.get(key)
@@ -166,13 +180,21 @@ class Scan:
                 one.levels[meaning.said] += count
                 for tally in meaning.tallies:
                     tally.add_many(one.name, latest[key], count)
-                hits += count * meaning.hit
-            else:
-                same = (entry for other, entry in zip(keys, batch, strict=True) if other == key)
-                hits += sum(self._judge_one(one, key, entry) for entry in same)
-        return hits
+                counted[key] = meaning
+        meant = [
+            counted[key] if key in counted else self._judge_one(one, key, entry)
+            for key, entry in zip(keys, batch, strict=True)
+        ]
+        return self._judged(entries, meant)
 
-    def _judge_one(self, one: _Unit, key: _Key, entry: Entry) -> bool:
+    def _judged(self, entries: Batch, meant: list[_Meaning]) -> int:
+        """Show the excerpt what entries mean, and tell in how many of them anything matched."""
+        if self._excerpt is not None:
+            said = ((index, meaning.names, meaning.said in _NAMED) for index, meaning in enumerate(meant))
+            self._excerpt.take(entries, [(index, names, error) for index, names, error in said if names or error])
+        return sum(meaning.hit for meaning in meant)
+
+    def _judge_one(self, one: _Unit, key: _Key, entry: Entry) -> _Meaning:
         meaning = one.known.get(key)
         if meaning is None:
             meaning = self._meaning(one, entry)
@@ -184,13 +206,12 @@ class Scan:
         for tally in meaning.tallies:
             tally.add(one.name, entry, self._matcher)
         if one.plain and meaning.plain:
-            return meaning.hit
+            return meaning
         self._note(one.name, entry, meaning)
-        if one.blocks is not None and one.blocks.takes(entry, meaning.parts, known=meaning.known):
-            return True
-        if not meaning.known and meaning.said in _NAMED:
+        taken = one.blocks is not None and one.blocks.takes(entry, meaning.parts, known=meaning.known)
+        if not taken and not meaning.known and meaning.said in _NAMED:
             self._unnamed(one.name, entry, meaning)
-        return meaning.hit
+        return meaning
 
     def _meaning(self, one: _Unit, entry: Entry) -> _Meaning:
         hits = self._matcher.hits(entry.message)
@@ -200,6 +221,7 @@ class Scan:
         tallies = [self._tally(signature) for signature in named if signature not in parts]
         meaning = _Meaning(said, tallies, self._matcher.cleared(hits, entry.message), hit=bool(hits))
         meaning.parts = parts
+        meaning.names = tuple(signature.id for signature in named)
         meaning.common = not meaning.clears and not self._matcher.asks_for_numbers(entry.message)
         return meaning
 

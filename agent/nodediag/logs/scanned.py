@@ -10,11 +10,12 @@ from nodediag.model.outcome import Severity
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     """A result, and by signature the severity on each image that gives it one of its own.
 
-    A fault only when repeated is info until it was, on every image.
+    A fault only when repeated is info until it was, on every image. `excerpt` is packed, see excerpt.py.
     """
 
     result: LogResult
     on_image: dict[str, dict[OsFamily, Severity]]
+    excerpt: bytes = b""
 
     def judged(self, family: OsFamily) -> LogResult:
         """Give what it means on an image, the worst first."""
