@@ -58,6 +58,8 @@ def test_rules_have_ids_reasons_samples_and_near_misses() -> None:
     [
         ("--token=-abc,def", "abc"),
         ("--token=abc,def", "def"),
+        ("password=hunt,er22 x", "er22"),
+        ("with password=a7,b8,zone=c", "b8"),
         ('--password="two words" --v=2', "words"),
         ("kubelet\0--password\0two words\0--v=2", "two"),
         ("x --bootstrap-token 07401b.f395accd246ae52d y", "f395"),

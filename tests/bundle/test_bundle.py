@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from nodediag.bundle.pack import MANIFEST, Manifest, Member, Packing, fitting, survivors
+from nodediag.bundle.rescan import Rule, rules
 from nodediag.facts.snapshot import Facts
 from nodediag.host import archive
 from nodediag.model.report import Origin, Report
@@ -210,6 +211,31 @@ def test_a_secret_that_survives_is_named_by_kind_and_place_alone() -> None:
         packing.add([member])
     assert [(one.path, one.line) for one in survivors(made)] == [("top/root/etc/a", 2)]
     assert token not in repr(survivors(made))
+
+
+@pytest.mark.parametrize("rule", rules().rule, ids=lambda rule: rule.id)
+def test_a_secret_of_each_kind_is_found_in_what_was_packed(rule: Rule) -> None:
+    made = io.BytesIO()
+    with Packing(made, "top", "1", datetime(2026, 1, 1, tzinfo=UTC)) as packing:
+        packing.add(
+            Member(path=f"root/etc/{number}", data=f"# a\n{sample}\n".encode(), source="the node")
+            for number, sample in enumerate(rule.samples)
+        )
+    assert {one.path for one in survivors(made)} == {f"top/root/etc/{number}" for number in range(len(rule.samples))}
+
+
+@pytest.mark.parametrize("kind", ["openshift-token", "code-hosts", "private-key", "vault-token"])
+def test_a_secret_in_a_recording_stops_the_bundle_which_names_it_and_not_its_value(kind: str, tmp_path: Path) -> None:
+    (sample,) = next(rule.samples for rule in rules().rule if rule.id == kind)
+    run("report", "--root", str(COS), "--record", str(tmp_path / "recording"), status=3)
+    file = tmp_path / "recording/root/etc/os-release"
+    file.write_text(f"{file.read_text()}# {sample}\n")
+    done = run("bundle", "--root", str(tmp_path / "recording"), "-o", str(tmp_path / "a.tar.gz"), status=4)
+    assert b"root/etc/os-release line " in done.stderr
+    assert kind.encode() in done.stderr
+    secret = max(sample.split(), key=len)
+    assert secret.encode() not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["recording"]
 
 
 @pytest.mark.parametrize("room", [0, 1, 100, 5000, 10**9])

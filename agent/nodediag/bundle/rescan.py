@@ -1,4 +1,6 @@
-"""A second look at what is about to be given away, by rules of its own (rescan.toml): what redaction overlooked.
+"""A second look at what is about to be given away, by rules of its own: what redaction overlooked.
+
+rescan.toml has those of secrets in general, services.toml the keys that tell by themselves of which service they are.
 
 It names the kind and the place of what it finds, never the value.
 """
@@ -24,7 +26,7 @@ class Finding(msgspec.Struct, frozen=True, order=True):
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of secret; the value is the group `secret`, at least of so much `entropy`.
+    """One kind of secret; the value is the group `secret`, or all of it, at least of so much `entropy`.
 
     Some text of `keywords`, in lower case, is near it. With `mixed` it holds both letters and digits; a digest is taken
     for one with `digests_too`, where a name tells. Without `entropy` the pattern alone is enough.
@@ -34,6 +36,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keywords: tuple[str, ...]
     regex: str
     samples: tuple[str, ...]
+    near_misses: tuple[str, ...]
     entropy: float = 0.0
     mixed: bool = False
     digests_too: bool = False
@@ -52,10 +55,16 @@ class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: tuple[Rule, ...]
 
 
+class _Services(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rule: tuple[Rule, ...]
+
+
 @cache
 def rules() -> _Rules:
     """Give the rules that come with this release."""
-    return msgspec.toml.decode(pkgutil.get_data("nodediag.bundle", "rescan.toml") or b"", type=_Rules)
+    own = msgspec.toml.decode(pkgutil.get_data("nodediag.bundle", "rescan.toml") or b"", type=_Rules)
+    more = msgspec.toml.decode(pkgutil.get_data("nodediag.bundle", "services.toml") or b"", type=_Services)
+    return msgspec.structs.replace(own, rule=own.rule + more.rule)
 
 
 def scan(data: bytes) -> tuple[Finding, ...]:
@@ -64,24 +73,24 @@ def scan(data: bytes) -> tuple[Finding, ...]:
     found: dict[int, Finding] = {}
     for rule in rules().rule:
         if any(keyword.encode() in lowered for keyword in rule.keywords):
-            for offset in _places(rule, data):
+            for offset in places(rule, data):
                 found.setdefault(offset, Finding(offset, data.count(b"\n", 0, offset) + 1, rule.id))
     return tuple(sorted(found.values()))
 
 
-def _places(rule: Rule, data: bytes) -> list[int]:
-    """Give where the values begin that a rule takes for secrets."""
-    pattern = _compiled(rule.regex)
-    places: list[int] = []
+def places(rule: Rule, data: bytes) -> list[int]:
+    """Give where the values begin that a rule takes for secrets, whether or not a keyword is there."""
+    pattern = compiled(rule.regex)
+    found: list[int] = []
     at = 0
-    while len(places) < _MOST and (match := pattern.search(data, at)):
-        group = next(number for number in range(1, pattern.groups + 1) if match.start(number) >= 0)
+    while len(found) < _MOST and (match := pattern.search(data, at)):
+        group = next((number for number in range(1, pattern.groups + 1) if match.start(number) >= 0), 0)
         start, end = match.span(group)
         secret = _is_secret(rule, match.group(group))
         at = max(end if secret else start, at + 1)
         if secret:
-            places.append(start)
-    return places
+            found.append(start)
+    return found
 
 
 def _is_secret(rule: Rule, value: bytes) -> bool:
@@ -101,11 +110,12 @@ def _allowed(*, sure: bool, digests: bool) -> re2._Regexp:
     """Give what matches values that are no secrets; where the pattern is sure, only what is masked."""
     allow = rules().allow
     some = (*allow.masked, *(() if sure else allow.values), *(allow.digests if digests and not sure else ()))
-    return _compiled("|".join(f"(?:{value})" for value in some))
+    return compiled("|".join(f"(?:{value})" for value in some))
 
 
 @cache
-def _compiled(pattern: str) -> re2._Regexp:
+def compiled(pattern: str) -> re2._Regexp:
+    """Compile a pattern over bytes."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
