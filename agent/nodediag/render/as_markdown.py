@@ -10,10 +10,9 @@ import msgspec
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.logs import LogResult
-from nodediag.model.outcome import CheckResult, Problem, Severity
-from nodediag.model.reason import BlindSpot, Code
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity
 from nodediag.model.report import Report, Scope
-from nodediag.render import words
+from nodediag.render import unseen, words
 from nodediag.render.inert import code, fenced, prose
 
 MOST: Final = 65_536  # characters of an issue or a comment on GitHub
@@ -70,8 +69,7 @@ def _blocks(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     if left > 0:
         yield f"**{left} more problems** were cut to fit into an issue; `--format json` has them."
     yield from _history(report.logs, bounds)
-    yield from _blind_spots(report, bounds)
-    yield from _unknown(report, bounds)
+    yield from _unseen(report, bounds)
     yield from _notes(report, bounds)
 
 
@@ -130,44 +128,47 @@ def _history(logs: LogResult, bounds: _Bounds) -> Iterator[str]:
             yield f"*and {len(logs.shapes) - len(few)} more; `nodediag logs` has them*"
 
 
-def _blind_spots(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
-    spots = report.view.blind_spots
-    if not spots:
+def _unseen(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
+    """Say each reason once, with the facts it hides and the checks it costs; what was only not captured is folded."""
+    others, lacking = unseen.gaps(report)
+    broken = [check for check in words.open_checks(report) if check.outcome is Outcome.BROKEN]
+    if not others and not lacking and not broken:
         return
     yield "### Could not be seen"
-    lacking = [spot for spot in spots if spot.reason.code is Code.NOT_CAPTURED]
-    lines = [_spot(spot, bounds) for spot in spots if spot.reason.code is not Code.NOT_CAPTURED]
-    lines += _together(lacking, bounds)
+    lines = [_gap(gap, bounds) for gap in others]
+    lines += [
+        f"- {', '.join(map(code, ids))} {'is' if len(ids) == 1 else 'are'} broken: {_short(why, bounds)}"
+        for (_, why), ids in words.grouped(broken).items()
+    ]
     total = len(lines)
     if isinstance(report.view.blind_spots_total, int):
-        total += report.view.blind_spots_total - len(spots)
-    yield _listed(lines[: bounds.entries], total)
+        total += report.view.blind_spots_total - len(report.view.blind_spots)
+    if total:
+        yield _listed(lines[: bounds.entries], total)
+    if facts := [fact for gap in lacking for fact in gap.facts]:
+        yield f"Not captured: {_codes(facts, bounds)}"
+    waited_for = [gap for gap in lacking if gap.checks]
+    if waited_for:
+        count = sum(len(gap.checks) for gap in waited_for)
+        yield f"<details>\n<summary>{unseen.counted(count)} unknown for what was not captured</summary>"
+        lines = [f"- {_short(gap.needs, bounds)}: {_codes(gap.checks, bounds)}" for gap in waited_for]
+        yield _listed(lines[: bounds.entries], len(lines))
+        yield "</details>"
 
 
-def _spot(spot: BlindSpot, bounds: _Bounds) -> str:
-    needs = f"; needs {_short(spot.reason.needs, bounds)}" if spot.reason.needs else ""
-    return f"- {code(spot.what[: bounds.text])}: {_short(spot.reason.detail, bounds)} ({spot.reason.code.value}){needs}"
+def _gap(gap: unseen.Gap, bounds: _Bounds) -> str:
+    detail = _short(next(iter(gap.details)), bounds)
+    unknown = f"{_codes(gap.checks, bounds)} {'is' if len(gap.checks) == 1 else 'are'} unknown"
+    if not gap.facts:
+        return f"- {unknown}: {detail} ({gap.code.value})"
+    needs = f"; needs {_short(gap.needs, bounds)}" if gap.needs else ""
+    so = f"; so {unknown}" if gap.checks else ""
+    return f"- {_codes(gap.facts, bounds)}: {detail} ({gap.code.value}){needs}{so}"
 
 
-def _together(spots: list[BlindSpot], bounds: _Bounds) -> list[str]:
-    """Name at once what was not captured: each of these would need a file of its own name."""
-    names = ", ".join(code(spot.what[: bounds.text]) for spot in spots[: bounds.entries])
-    left = f" and {len(spots) - bounds.entries} more" if len(spots) > bounds.entries else ""
-    return [f"- not captured: {names}{left}"] if spots else []
-
-
-def _unknown(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
-    checks = words.open_checks(report)
-    if not checks:
-        return
-    groups = words.grouped(checks)
-    lines = [
-        f"- {', '.join(map(code, ids))} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {_short(why, bounds)}"
-        for (outcome, why), ids in list(groups.items())[: bounds.entries]
-    ]
-    yield f"<details>\n<summary>{len(checks)} checks could not look</summary>"
-    yield _listed(lines, len(groups))
-    yield "</details>"
+def _codes(names: list[str], bounds: _Bounds) -> str:
+    few = ", ".join(code(name[: bounds.text]) for name in names[: bounds.entries])
+    return few + (f" and {len(names) - bounds.entries} more" if len(names) > bounds.entries else "")
 
 
 def _notes(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:

@@ -8,10 +8,9 @@ from rich.text import Text
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.logs import LogResult
-from nodediag.model.outcome import CheckResult, Problem, Severity, Verdict
-from nodediag.model.reason import Code
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
 from nodediag.model.report import Report
-from nodediag.render import words
+from nodediag.render import unseen, words
 from nodediag.render.page import Block, indented, page
 
 _EVIDENCE_SHOWN: Final = 3
@@ -92,22 +91,42 @@ def _history(logs: LogResult) -> Iterator[Block]:
 
 
 def _unseen(report: Report[Facts]) -> Iterator[Block]:
-    """List what could not be seen, what was only not captured together, and the checks that stay open for it."""
-    open_checks = words.open_checks(report)
-    spots = report.view.blind_spots
-    if not open_checks and not spots:
+    """List what could not be seen and the checks that stay open for it, what was only not captured by what it needs."""
+    broken = [check for check in words.open_checks(report) if check.outcome is Outcome.BROKEN]
+    others, lacking = unseen.gaps(report)
+    if not broken and not others and not lacking:
         return
     yield Text("Could not be seen", style="bold")
-    others = [spot for spot in spots if spot.reason.code is not Code.NOT_CAPTURED]
-    for spot in others[:_BLIND_SHOWN]:
-        needs = f"; needs {spot.reason.needs}" if spot.reason.needs else ""
-        yield indented(f"{spot.what}: {spot.reason.detail} ({spot.reason.code.value}){needs}")
+    for gap in others[:_BLIND_SHOWN]:
+        yield indented(_gap(gap))
     if len(others) > _BLIND_SHOWN:
         yield indented(f"and {len(others) - _BLIND_SHOWN} more; `--format json` has them")
-    lacking = [spot for spot in spots if spot.reason.code is Code.NOT_CAPTURED]
-    if lacking:
-        needs = ", ".join(dict.fromkeys(spot.reason.needs for spot in lacking if spot.reason.needs))
-        yield indented(f"not captured: {', '.join(spot.what for spot in lacking)}; would need {needs}")
-    for (outcome, why), ids in words.grouped(open_checks).items():
+    yield from _lacking(lacking)
+    for (outcome, why), ids in words.grouped(broken).items():
         yield indented(f"so {', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {outcome.value}: {why}")
     yield Text("")
+
+
+def _lacking(gaps: list[unseen.Gap]) -> Iterator[Block]:
+    """List what was not captured: what would open several checks at once, then what opens one, then the facts."""
+    count = sum(len(gap.checks) for gap in gaps)
+    several = [gap for gap in gaps if len(gap.checks) > 1]
+    if count:
+        yield indented(f"not captured, so {unseen.counted(count)} unknown; what they need:")
+    for gap in several[:_BLIND_SHOWN]:
+        yield indented(f"{gap.needs}: {unseen.named(gap.checks)}", by=4)
+    if few := several[_BLIND_SHOWN:]:
+        yield indented(f"{len(few)} more: {unseen.named(one for gap in few for one in gap.checks)}", by=4)
+    if one_each := [f"{gap.needs} ({gap.checks[0]})" for gap in gaps if len(gap.checks) == 1]:
+        yield indented("; ".join(one_each), by=4)
+    if facts := [fact for gap in gaps for fact in gap.facts]:
+        yield indented(f"facts not captured: {', '.join(facts)}")
+
+
+def _gap(gap: unseen.Gap) -> str:
+    detail = next(iter(gap.details))
+    if not gap.facts:
+        return f"so {unseen.so(gap.checks)}: {detail}"
+    needs = f"; needs {gap.needs}" if gap.needs else ""
+    so = f"; so {unseen.so(gap.checks)}" if gap.checks else ""
+    return f"{', '.join(gap.facts)}: {detail} ({gap.code.value}){needs}{so}"

@@ -7,8 +7,9 @@ import msgspec
 
 from nodediag.facts.snapshot import Facts
 from nodediag.model.outcome import CheckResult, Outcome
+from nodediag.model.reason import Code
 from nodediag.model.report import Report
-from nodediag.render import words
+from nodediag.render import unseen, words
 from nodediag.render.html import parts
 from nodediag.render.html.markup import Html, escape, joined, tag
 
@@ -44,8 +45,11 @@ def _alike(checks: Iterable[CheckResult]) -> Html:
 
 
 def _why(check: CheckResult) -> str:
+    """Give why a check ended so; where something was not captured, that is what it needs."""
     if check.reason is msgspec.UNSET:
         return ""
+    if check.reason.code is Code.NOT_CAPTURED and check.reason.needs:
+        return f"not captured; needs {check.reason.needs}"
     needs = f"; needs {check.reason.needs}" if check.reason.needs else ""
     return f"{check.reason.detail} ({check.reason.code.value.replace('_', ' ')}){needs}"
 
@@ -55,15 +59,29 @@ def _list(checks: list[CheckResult]) -> Html:
 
 
 def blind_spots(report: Report[Facts]) -> Html:
-    """Give what could not be seen; one reason is said once."""
+    """Give what could not be seen; one reason is said once, with the facts it hides and the checks it costs."""
     spots = report.view.blind_spots
     if not spots:
         return parts.section("blind-spots", "Blind spots", tag("p", "Nothing that was looked for stayed unseen."))
+    others, lacking = unseen.gaps(report)
     rows = (
-        (tag("code", spot.what), spot.reason.detail, spot.reason.code.value.replace("_", " "), spot.reason.needs)
-        for spot in spots
-    )
-    table = parts.table("What could not be seen", ("What", "Why", "Kind", "Would need"), rows)
+        (
+            _codes(gap.facts), _why_not(gap), gap.code.value.replace("_", " "), gap.needs,
+            parts.folded(parts.counted(len(gap.checks), "check"), _codes(gap.checks)) if gap.checks else "",
+        )
+        for gap in (*others, *lacking)
+        if gap.facts
+    )  # fmt: skip
+    table = parts.table("What could not be seen", ("What", "Why", "Kind", "Would need", "Costs"), rows)
     total = report.view.blind_spots_total
     left = total - len(spots) if isinstance(total, int) else 0
     return parts.section("blind-spots", f"Blind spots ({len(spots) + left})", table, parts.more(left))
+
+
+def _why_not(gap: unseen.Gap) -> Html:
+    only, *more = gap.details
+    return parts.listed(gap.details) if more else escape(only)
+
+
+def _codes(names: Iterable[str]) -> Html:
+    return joined(joined([tag("code", name), " "]) for name in names)
