@@ -22,6 +22,7 @@ lab: setup-dev  ## the tests on whole nodes alone: booted here, as root, and bro
 	@.venv/bin/python -m pytest tests/lab
 
 bench: setup-dev  ## the benchmarks
+	@.venv/bin/python -I -m nodediag.host.prepare
 	@.venv/bin/python benchmarks/run.py
 	@.venv/bin/python benchmarks/logs.py
 	@.venv/bin/python benchmarks/redact.py

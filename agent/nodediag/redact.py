@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 import re2
 
+from nodediag import prepared
+
 MARK: Final = b"[redacted]"
 _MASKED: Final = {MARK, MARK[:-1], MARK[1:-1]}  # a pattern may stop at a bracket of the mark
 _BEGINS: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
@@ -59,7 +61,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def rules() -> Rules:
     """Give the rules that come with this release, `<word>` put in wherever one stands."""
     text = pkgutil.get_data("nodediag", "redactions.toml")  # importlib.resources takes ten times as long to import
-    data = msgspec.toml.decode(text or b"", type=Rules)
+    data: Rules = prepared.decode((text or b"").decode(), Rules)
 
     def full(pattern: str) -> str:
         for word, meaning in data.words.items():

@@ -14,6 +14,8 @@ from typing import Final
 import msgspec
 import re2
 
+from nodediag import prepared
+
 _MOST: Final = 100
 
 
@@ -62,8 +64,8 @@ class _Services(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def rules() -> _Rules:
     """Give the rules that come with this release."""
-    own = msgspec.toml.decode(pkgutil.get_data("nodediag.bundle", "rescan.toml") or b"", type=_Rules)
-    more = msgspec.toml.decode(pkgutil.get_data("nodediag.bundle", "services.toml") or b"", type=_Services)
+    own: _Rules = prepared.decode((pkgutil.get_data("nodediag.bundle", "rescan.toml") or b"").decode(), _Rules)
+    more: _Services = prepared.decode((pkgutil.get_data("nodediag.bundle", "services.toml") or b"").decode(), _Services)
     return msgspec.structs.replace(own, rule=own.rule + more.rule)
 
 

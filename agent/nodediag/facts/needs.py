@@ -2,6 +2,7 @@
 
 import msgspec
 
+from nodediag import prepared
 from nodediag.host import package
 
 
@@ -21,4 +22,4 @@ def needs() -> dict[str, Needs]:
 
 
 def _decode(text: str) -> dict[str, Needs]:
-    return msgspec.toml.decode(text, type=dict[str, Needs])
+    return prepared.decode(text, dict[str, Needs])

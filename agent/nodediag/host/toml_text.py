@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
+from nodediag import prepared
 from nodediag.errors import ProfileError
 
 T = TypeVar("T")
@@ -12,9 +13,10 @@ T = TypeVar("T")
 def decode(file: str, text: str, kind: type[T]) -> T:
     """Decode a file; raises ProfileError at the first value that is wrong."""
     try:
-        return msgspec.toml.decode(text, type=kind)
+        decoded: T = prepared.decode(text, kind)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$")
         raise ProfileError(file, place.strip(".`") or "(top)", said) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ProfileError(file, "", f"not TOML: {error}") from error
+    return decoded

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from nodediag import prepared
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told
 from nodediag.images.decision import Decision, found, short
@@ -41,7 +42,8 @@ class _Releases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def releases() -> tuple[Release, ...]:
     """Give the releases we know."""
     text = pkgutil.get_data("nodediag", "images/windows.toml")
-    return msgspec.toml.decode(text or b"", type=_Releases).release
+    known: _Releases = prepared.decode((text or b"").decode(), _Releases)
+    return known.release
 
 
 def decide(facts: Facts) -> Decision[Release | None]:

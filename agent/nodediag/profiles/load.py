@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from nodediag import prepared
 from nodediag.errors import ProfileError
 from nodediag.host import package
 from nodediag.model.digest import digest
@@ -28,7 +29,7 @@ def builtin() -> dict[str, str]:
 def parse(file: str, text: str) -> ProfileFile:
     """Decode one profile; raises ProfileError."""
     try:
-        raw: mistake.Toml = msgspec.toml.decode(text)
+        raw: mistake.Toml = prepared.decode(text, dict)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ProfileError(file, "", f"not TOML: {error}") from error
     try:
