@@ -12,8 +12,9 @@ from nodediag.cli.watch import command
 from tests.manifests import FOLDER, Capabilities, ContainerSecurity, PodSecurity, daemonset, manifests, rendered
 
 NAMED: Final = ("base", "overlays/gke-cos", "overlays/gke-ubuntu")
+CGROUPS: Final = "overlays/cgroup2"
 OPEN: Final = ("overlays/sockets", "overlays/whole-root")
-ALL: Final = (*NAMED, *OPEN)
+ALL: Final = (*NAMED, CGROUPS, *OPEN)
 GKE: Final = NAMED[1:]
 VERSIONS: Final = ("1.31", "1.34")
 # Where sockets, volumes, keys or writable mounts lie.
@@ -114,12 +115,28 @@ def test_the_base_and_the_images_give_named_paths_only(name: str) -> None:
             assert mount.mount_propagation == "None"  # what recursiveReadOnly demands; no volume lies below these
 
 
-@pytest.mark.parametrize("name", [*NAMED, "overlays/sockets"])
+@pytest.mark.parametrize("name", [*NAMED, CGROUPS, "overlays/sockets"])
 def test_what_root_may_write_to_below_the_node_s_procfs_is_covered(name: str) -> None:
     found = daemonset(name)
     covers = {volume.name for volume in found.pod.volumes if volume.empty_dir is not None}
     covered = {mount.mount_path for mount in found.container.volume_mounts if mount.name in covers and mount.read_only}
     assert covered == {"/host/proc/sys/fs", "/host/proc/fs"}
+
+
+def test_cgroups_are_given_read_only_and_only_where_they_are_one_mount() -> None:
+    found = daemonset(CGROUPS)
+    more = found.given().items() - daemonset("base").given().items()
+    assert {path for _, path in more} == {"/sys/fs/cgroup", "/sys/fs/cgroup/cgroup.controllers"}
+    kinds = {volume.host_path.path: volume.host_path.type for volume in found.pod.volumes if volume.host_path}
+    assert kinds["/sys/fs/cgroup/cgroup.controllers"] == "File", "version 1 has no such file there: no pod starts"
+    mounts = [
+        mount
+        for mount in found.container.volume_mounts
+        if (mount.mount_path, found.given().get(mount.mount_path)) in more
+    ]
+    assert {(mount.read_only, mount.recursive_read_only, mount.mount_propagation) for mount in mounts} == {
+        (True, "IfPossible", "None")
+    }
 
 
 def test_the_sockets_are_in_an_overlay_of_their_own() -> None:
