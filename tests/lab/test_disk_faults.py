@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from nodediag.model.evidence import FileEvidence, StatvfsEvidence
-from nodediag.model.outcome import Severity, Verdict
+from nodediag.model.outcome import Severity, Subject, Verdict
 from tests.lab.node import Node
 
 FULL: Final = {
@@ -37,3 +37,8 @@ def test_a_disk_that_the_kernel_turned_read_only_is_found(sick: Node) -> None:
     assert {"ro", "emergency_ro"} & set(turned.observed.split(","))  # kernels before Linux 6.15, and from it on
     assert {"mounts.writable /var", "mounts.writable /var/lib/kubelet"} <= one.counted.keys()
     assert (one.report.verdict, one.status) == (Verdict.UNHEALTHY, 1)
+    causes = {problem.cause for problem in one.counted.values()}
+    assert causes == {turned.cause} == {Subject("device", device)}
+    text = sick.nodediag("report", "--profile", sick.profile, "--format", "text").stdout
+    assert f"{device} has failed" in text.splitlines()[0]
+    assert text.count("CRITICAL") == 1

@@ -5,6 +5,7 @@ near miss, after which the finding is gone or another. README.md has the keys.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -60,7 +61,7 @@ from nodediag.logs.node import Logs, not_asked
 from nodediag.logs.window import Window
 from nodediag.model.image import OsFamily
 from nodediag.model.logs import LogResult
-from nodediag.model.outcome import CheckResult, Outcome
+from nodediag.model.outcome import CheckResult, Outcome, Subject
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin, Report
 from nodediag.model.request import Request
@@ -139,6 +140,7 @@ class Expect(msgspec.Struct, forbid_unknown_fields=True):
     passed: list[str] = []
     not_applicable: list[str] = []
     because: dict[str, str] = {}
+    caused: dict[str, int] | None = None
 
 
 class Case(msgspec.Struct, forbid_unknown_fields=True):
@@ -624,6 +626,8 @@ def said(report: Report[Facts], expect: Expect) -> Expect:
         for result in report.checks
         for problem in result.problems
     )
+    problems_of = (problem for result in report.checks for problem in result.problems)
+    causes = [problem.cause.name for problem in problems_of if isinstance(problem.cause, Subject)]
     reasons = {one: reason_of(results[one]) for one in expect.because}
     blind = [result.id for result in report.checks if result.outcome in {Outcome.UNKNOWN, Outcome.BROKEN}]
     groups = {one for one in expect.unknown or () if "." not in one}
@@ -637,6 +641,7 @@ def said(report: Report[Facts], expect: Expect) -> Expect:
         unknown=sorted(unknown) if expect.unknown is not None else None,
         passed=having(Outcome.PASSED, expect.passed),
         not_applicable=having(Outcome.NOT_APPLICABLE, expect.not_applicable),
+        caused=dict(Counter(causes)) if expect.caused is not None else None,
         because={one: words if words in reasons[one] else reasons[one] for one, words in expect.because.items()},
     )
 

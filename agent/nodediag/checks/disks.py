@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.checks import eviction
+from nodediag.checks import cause, eviction
 from nodediag.checks.check import Check, check
 from nodediag.checks.threshold import asked, requirement
 from nodediag.facts import quantity
@@ -123,6 +123,7 @@ def _turned(facts: Facts, profile: Profile, rule: ThresholdRule, mounts: list[Mo
         values={"source": first.source, "fstype": first.fstype, "targets": tuple(mount.target for mount in mounts)},
         requirement=requirement(profile, "disks.writable", rule),
         remedy=rule.remedy,
+        cause=cause.of_mount(first),
         evidence=tuple(mount.evidence for mount in mounts),
     )
 

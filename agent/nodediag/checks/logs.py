@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
+from nodediag.checks import cause
 from nodediag.checks.check import Check, check
 from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
@@ -45,14 +48,14 @@ def readable(facts: Facts, profile: Profile) -> Iterator[Problem]:
 def critical(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Known failures, recognised by their messages, that make pods fail now or within hours and are not over."""
     del profile
-    yield from _told(need(facts.logs), Severity.CRITICAL)
+    yield from _told(facts, Severity.CRITICAL)
 
 
 @check("logs.warning", title="The journal tells of nothing that needs action this week", needs=NEEDS)
 def warning(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """Known failures, recognised by their messages, that will become worse if nobody acts and are not over."""
     del profile
-    yield from _told(need(facts.logs), Severity.WARNING)
+    yield from _told(facts, Severity.WARNING)
 
 
 @check("logs.crashes", title="Every boot in the window of the journal ended with a shutdown", needs=NEEDS)
@@ -74,10 +77,12 @@ def complete(facts: Facts, profile: Profile) -> Iterator[Problem]:
         yield _loss(spots, logs)
 
 
-def _told(logs: LogResult, severity: Severity) -> Iterator[Problem]:
+def _told(facts: Facts, severity: Severity) -> Iterator[Problem]:
+    logs = need(facts.logs)
+    failed = cause.failed(facts)
     for finding in logs.signatures:
         if finding.severity is severity and finding.active:
-            yield _problem(finding)
+            yield msgspec.structs.replace(_problem(finding), cause=failed.of(finding.subjects))
     must_be_whole(logs)
 
 

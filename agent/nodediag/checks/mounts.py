@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from nodediag.checks import cause
 from nodediag.checks.check import Check, NotApplicableError, check, requirement
 from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.mounts import Backing, Mount, Mounts
@@ -247,6 +248,7 @@ def _differs(profile: Profile, path: str, rule: PathRule, mount: Mount, wrong: l
         values={"mount": mount.target, "source": mount.source, "fstype": mount.fstype, "options": mount.options},
         requirement=requirement(profile, f"{path}.{wrong[0].key}", rule),
         remedy=_DISK_FAILED if failed else rule.remedy,
+        cause=cause.of_mount(mount) if failed else msgspec.UNSET,
         evidence=(mount.evidence,),
     )  # fmt: skip
 

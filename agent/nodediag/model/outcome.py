@@ -66,7 +66,10 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is not as it should be. `fingerprint` is made by the check's runner."""
+    """One thing that is not as it should be. `fingerprint` is made by the check's runner.
+
+    `cause` names what it rests on where other problems may rest on it too, as on a device that has failed.
+    """
 
     fingerprint: str = ""
     severity: Severity
@@ -78,6 +81,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     requirement: Requirement | msgspec.UnsetType = msgspec.UNSET
     remedy: str = ""
     waiver: Waiver | msgspec.UnsetType = msgspec.UNSET
+    cause: Subject | msgspec.UnsetType = msgspec.UNSET
     evidence: tuple[Evidence, ...]
     truncated: bool = False
 

@@ -12,7 +12,8 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity
 from nodediag.model.report import Report, Scope
-from nodediag.render import unseen, words
+from nodediag.render import causes, unseen, words
+from nodediag.render.causes import Group, Pair
 from nodediag.render.inert import code, fenced, prose
 
 MOST: Final = 65_536  # characters of an issue or a comment on GitHub
@@ -60,12 +61,12 @@ def _blocks(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     yield f"## {report.verdict.value.upper()}: {_short(words.headline(report), bounds)}"
     yield f"{_short(words.about(report), bounds)}.  \n{_short(words.judged(report), bounds)}"
     yield from _image(report, bounds)
-    pairs = words.by_urgency(report)
-    if pairs:
+    groups = causes.groups(report)
+    if groups:
         yield "### Problems"
-    for number, (check, problem) in enumerate(pairs[: bounds.problems], 1):
-        yield from _problem(number, check, problem, bounds)
-    left = words.problems_total(report) - min(len(pairs), bounds.problems)
+    for number, group in enumerate(groups[: bounds.problems], 1):
+        yield from _problem(number, group, bounds)
+    left = words.problems_total(report) - sum(len(group.pairs) for group in groups[: bounds.problems])
     if left > 0:
         yield f"**{left} more problems** were cut to fit into an issue; `--format json` has them."
     yield from _history(report.logs, bounds)
@@ -86,11 +87,37 @@ def _image(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     yield _listed(lines, len(found))
 
 
-def _problem(number: int, check: CheckResult, problem: Problem, bounds: _Bounds) -> Iterator[str]:
-    subject = problem.subject.name[: bounds.text]
+def _problem(number: int, group: Group, bounds: _Bounds) -> Iterator[str]:
+    (check, problem), *others = group.pairs
     word = problem.severity.value if problem.counts else f"waived {problem.severity.value}"
-    yield f"#### {number}. {word}: {code(check.id)}, {problem.subject.kind} {code(subject)}"
-    yield _short(problem.message, bounds)
+    if group.cause is None:
+        yield f"#### {number}. {word}: {_named(check, problem, bounds)}"
+        yield _short(problem.message, bounds)
+    else:
+        yield f"#### {number}. {group.severity.value}: {_short(causes.says(group), bounds)}"
+        yield f"{_named(check, problem, bounds)}: {_short(problem.message, bounds)}"
+    yield from _body(problem, bounds)
+    yield from _others(problem, others, bounds)
+
+
+def _named(check: CheckResult, problem: Problem, bounds: _Bounds) -> str:
+    return f"{code(check.id)}, {problem.subject.kind} {code(problem.subject.name[: bounds.text])}"
+
+
+def _others(first: Problem, others: list[Pair], bounds: _Bounds) -> Iterator[str]:
+    """Tell in a line each what rests on the same cause, and below them what each rests on."""
+    if not others:
+        return
+    lines = [f"- {_named(check, one, bounds)}: {_short(one.message, bounds)}" for check, one in others]
+    yield _listed(lines[: bounds.entries], len(lines))
+    rests_on = dict.fromkeys(
+        one.evidence[0] for _, one in others if one.evidence[:1] and one.evidence[0] not in first.evidence
+    )
+    if rests_on:
+        yield fenced(words.told(evidence, bounds.text) for evidence in list(rests_on)[: bounds.entries])
+
+
+def _body(problem: Problem, bounds: _Bounds) -> Iterator[str]:
     cause = "cause" if problem.subject.kind == "signature" else "why"
     said = [
         ("waiver", words.waiver(problem)),

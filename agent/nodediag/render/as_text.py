@@ -10,10 +10,12 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
 from nodediag.model.report import Report
-from nodediag.render import unseen, words
+from nodediag.render import causes, unseen, words
+from nodediag.render.causes import Group
 from nodediag.render.page import Block, indented, page
 
 _EVIDENCE_SHOWN: Final = 3
+_EVIDENCE_OF_OTHERS: Final = 1
 _TEXT_SHOWN: Final = 240
 _PROBLEMS_SHOWN: Final = 10
 _BLIND_SHOWN: Final = 20
@@ -36,10 +38,10 @@ def _blocks(report: Report[Facts]) -> Iterator[Block]:
     yield _first_line(report)
     yield indented(words.about(report))
     yield indented(words.judged(report), below=1)
-    problems = words.by_urgency(report)
-    for check, problem in problems[:_PROBLEMS_SHOWN]:
-        yield from _problem(check, problem)
-    left = words.problems_total(report) - min(len(problems), _PROBLEMS_SHOWN)
+    shown = causes.groups(report)[:_PROBLEMS_SHOWN]
+    for group in shown:
+        yield from _problem(*group.pairs[0]) if group.cause is None else _of_one_cause(group)
+    left = words.problems_total(report) - sum(len(group.pairs) for group in shown)
     if left > 0:
         yield Text(f"{left} more; `--format json` has them\n")
     yield from _history(report.logs)
@@ -54,13 +56,42 @@ def _first_line(report: Report[Facts]) -> Text:
     return line.append(f": {words.headline(report)}", style="bold")
 
 
+def _of_one_cause(group: Group) -> Iterator[Block]:
+    """Tell what has failed, whole, and in a line each what rests on it."""
+    (check, problem), *others = group.pairs
+    yield _head(group.severity, causes.says(group), counts=True)
+    yield indented(f"{check.id}: {problem.message}")
+    yield from _body(problem)
+    paths: dict[str, list[str]] = {}
+    for other, one in others:
+        if one.subject.kind == "path":
+            paths.setdefault(other.id, []).append(one.subject.name)
+            continue
+        by_signature = f" {one.subject.name}" if one.subject.kind == "signature" else ""
+        yield indented(f"{other.id}{by_signature}: {one.message}")
+        for evidence in one.evidence[:_EVIDENCE_OF_OTHERS] if by_signature else ():
+            yield indented(words.told(evidence, _TEXT_SHOWN), style="dim", by=4)
+    for check_id, names in paths.items():
+        yield indented(f"{check_id}: {', '.join(names)}")
+    yield Text("")
+
+
 def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
-    word = problem.severity.value.upper() if problem.counts else f"waived {problem.severity.value}"
-    head = Text(word, style=_SEVERITY_COLOURS[problem.severity] if problem.counts else "dim")
     by_signature = problem.subject.kind == "signature"
-    head.append(f"  {check.id}" + (f"  {problem.subject.name}" if by_signature else ""), style="bold")
-    yield head
+    name = f"  {problem.subject.name}" if by_signature else ""
+    yield _head(problem.severity, f"{check.id}{name}", counts=problem.counts)
     yield indented(problem.message)
+    yield from _body(problem)
+    yield Text("")
+
+
+def _head(severity: Severity, what: str, *, counts: bool) -> Text:
+    word = severity.value.upper() if counts else f"waived {severity.value}"
+    head = Text(word, style=_SEVERITY_COLOURS[severity] if counts else "dim")
+    return head.append(f"  {what}", style="bold")
+
+
+def _body(problem: Problem) -> Iterator[Block]:
     if waiver := words.waiver(problem):
         yield indented(waiver)
     if expected := words.expected(problem):
@@ -71,7 +102,6 @@ def _problem(check: CheckResult, problem: Problem) -> Iterator[Block]:
         yield indented(f"do: {problem.remedy}")
     for evidence in problem.evidence[:_EVIDENCE_SHOWN]:
         yield indented(words.told(evidence, _TEXT_SHOWN), style="dim", by=4)
-    yield Text("")
 
 
 def _history(logs: LogResult) -> Iterator[Block]:

@@ -23,9 +23,10 @@ from nodediag.model.evidence import (
     UnameEvidence,
 )
 from nodediag.model.image import Answer, ImageType, OsFamily, RuntimeName
-from nodediag.model.outcome import CheckResult, Outcome, Problem, Severity, Verdict
+from nodediag.model.outcome import CheckResult, Outcome, Problem, Verdict
 from nodediag.model.reason import Code
 from nodediag.model.report import Origin, Report
+from nodediag.render import causes
 
 _MOST_TEXT: Final = 1024
 _FAMILIES: Final = {
@@ -50,14 +51,8 @@ def _because(report: Report[Facts]) -> str:
         case Verdict.UNKNOWN:
             return f"what decides could not be seen ({because})"
         case Verdict.DEGRADED | Verdict.UNHEALTHY:
-            return because
-
-
-def by_urgency(report: Report[Facts]) -> list[tuple[CheckResult, Problem]]:
-    """Give all problems with their checks: those that count first, the most severe first."""
-    pairs = [(check, problem) for check in report.checks for problem in check.problems]
-    order = list(Severity)
-    return sorted(pairs, key=lambda pair: (not pair[1].counts, order.index(pair[1].severity)))
+            failed = causes.headline(report)
+            return f"{because}; {failed}" if failed else because
 
 
 def problems_total(report: Report[Facts]) -> int:

@@ -9,7 +9,8 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.evidence import Evidence, JournalEvidence
 from nodediag.model.outcome import CheckResult, Problem, Severity
 from nodediag.model.report import Report
-from nodediag.render import words
+from nodediag.render import causes, words
+from nodediag.render.causes import Group
 from nodediag.render.html import parts
 from nodediag.render.html.markup import Html, coded, escape, joined, tag
 
@@ -21,23 +22,31 @@ _LINE: Final = 200
 
 def section(report: Report[Facts]) -> Html:
     """Give all problems, the most urgent first."""
-    pairs = words.by_urgency(report)
+    groups = causes.groups(report)
     total = words.problems_total(report)
-    if not pairs:
+    if not groups:
         unseen = len(words.open_checks(report))
         link = tag("a", f"{parts.counted(unseen, 'check')} could not look", href="#checks")
         nothing = tag("p", "Nothing that was looked at is wrong", joined(["; ", link]) if unseen else "", ".")
         return parts.section("problems", "Problems", nothing)
-    shown = joined(_problem(number, *pair) for number, pair in enumerate(pairs[:_MOST], 1))
-    return parts.section("problems", f"Problems ({total})", shown, parts.more(total - min(len(pairs), _MOST)))
+    shown = groups[:_MOST]
+    left = parts.more(total - sum(len(group.pairs) for group in shown))
+    articles = joined(_group(number, group) for number, group in enumerate(shown, 1))
+    return parts.section("problems", f"Problems ({total})", articles, left)
 
 
 def summary(report: Report[Facts]) -> Html:
     """Say in a line each what is most urgent, problems and what decides but was not seen, with links to the rest."""
-    pairs = [(number, problem) for number, (_, problem) in enumerate(words.by_urgency(report), 1) if problem.counts]
-    urgent = [pair for pair in pairs if pair[1].severity is not Severity.INFO]
+    urgent = [
+        (number, group.pairs[0][1], group)
+        for number, group in enumerate(causes.groups(report), 1)
+        if group.pairs[0][1].counts and group.severity is not Severity.INFO
+    ]
     unseen = [check for check in words.open_checks(report) if check.id in report.verdict_because]
-    items = [_link(parts.severity(problem.severity), problem.message, f"#problem-{n}") for n, problem in urgent]
+    items = [
+        _link(parts.severity(group.severity), causes.says(group) if group.cause else problem.message, f"#problem-{n}")
+        for n, problem, group in urgent
+    ]
     items += [_link(parts.outcome(check.outcome), _unseen(check), "#checks") for check in unseen]
     left = parts.more(len(items) - _NAMED, "all are below")
     return joined([tag("ul", joined(items[:_NAMED]), class_="summary"), left])
@@ -51,14 +60,25 @@ def _unseen(check: CheckResult) -> str:
     return f"{check.id}: {check.reason.detail}" if check.reason is not msgspec.UNSET else check.id
 
 
-def _problem(number: int, check: CheckResult, problem: Problem) -> Html:
+def _group(number: int, group: Group) -> Html:
+    """Give a problem, or what has failed with all that rests on it: the first of them open, the others folded."""
+    at = f"problem-{number}"
+    if group.cause is None:
+        return _problem(at, *group.pairs[0])
+    first, *others = (_problem(f"{at}-{place}", *pair) for place, pair in enumerate(group.pairs, 1))
+    head = tag("h3", parts.severity(group.severity), " ", causes.says(group))
+    rest = parts.folded(f"{parts.counted(len(others), 'more problem')} of this cause", joined(others))
+    return tag("article", head, first, rest, class_=f"problem {group.severity.value}", id=at)
+
+
+def _problem(at: str, check: CheckResult, problem: Problem) -> Html:
     kind = problem.severity.value if problem.counts else "waived"
     head = tag("h3", parts.severity(problem.severity, counts=problem.counts), " ", problem.message)
     subject = f"{problem.subject.kind} {problem.subject.name}"
     where = tag("p", tag("code", check.id), " on ", tag("code", subject), class_="where")
     return tag(
         "article", head, where, _do(problem), parts.pairs(_said(problem)), _evidence(problem), _source(problem),
-        class_=f"problem {kind}", id=f"problem-{number}",
+        class_=f"problem {kind}", id=at,
     )  # fmt: skip
 
 
