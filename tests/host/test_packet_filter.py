@@ -179,6 +179,7 @@ OTHERS = b"nf_tables_set 1 0 - Live 0x0\nnfnetlink 20480 1 - Live 0x0\n"
     [
         ({MODULES: OTHERS, BUILT_IN: b"kernel/fs/ext4/ext4.ko\nkernel/net/x_nf_tables.ko\n"}, None),
         ({TABLES: b"nat\nmangle\n", MODULES: OTHERS, BUILT_IN: b""}, None),
+        ({MODULES: OTHERS, f"/usr{BUILT_IN}": b"kernel/fs/ext4/ext4.ko\n"}, None),
         ({MODULES: OTHERS}, Code.ABSENT),
         ({MODULES: OTHERS, BUILT_IN: Code.NOT_PERMITTED}, Code.ABSENT),
         ({TABLES: Code.NOT_PERMITTED, MODULES: OTHERS, BUILT_IN: b""}, Code.NOT_PERMITTED),

@@ -15,6 +15,7 @@ from nodediag.model.reason import Code, Reason
 TABLES_PATH: Final = "/proc/1/net/ip_tables_names"
 MODULES_PATH: Final = "/proc/modules"
 NEEDS: Final = "root with CAP_NET_ADMIN in the node's network namespace"
+_FOLDERS: Final = ("/lib", "/usr/lib")  # one and the same, but a pod may be given one alone
 _BUILT_IN: Final = f"/{nf_tables.NAME}.ko"
 
 Look = Callable[[str], Reply]
@@ -60,10 +61,12 @@ def _has_nf_tables(read: Look, release: str) -> bool | Failure:
         return may_load if isinstance(may_load, Failure) else True
     if any(line.startswith(f"{nf_tables.NAME} ".encode()) for line in loaded.data.split(b"\n")):
         return True
-    path = f"/lib/modules/{release}/modules.builtin"
-    built_in = read(path)
-    if isinstance(built_in, Content):
-        return any(line.endswith(_BUILT_IN.encode()) for line in built_in.data.split(b"\n"))
+    path = f"/modules/{release}/modules.builtin"
+    for folder in _FOLDERS:
+        built_in = read(folder + path)
+        if isinstance(built_in, Content):
+            return any(line.endswith(_BUILT_IN.encode()) for line in built_in.data.split(b"\n"))
+    path = _FOLDERS[0] + path
     detail = f"without {path} it is not known whether {nf_tables.NAME} is built in, and asking might load it"
     return Failure(Reason(code=Code.ABSENT, detail=detail, needs=path))
 
