@@ -23,12 +23,11 @@ _FOLDERS: Final = (f"{_CAPTURE}/firewall_tables", f"{_CAPTURE}/networking")
 _NAMES: Final = ("iptables_-t_filter_-nvL", "iptables_-vnxL", "nft_-a_list_ruleset", "nft_list_ruleset")
 PATHS: Final = tuple(f"{folder}/{name}" for folder in _FOLDERS for name in _NAMES)
 CAP_BYTES: Final = 16 * 1024 * 1024
-NEEDS: Final = (
-    "root with CAP_NET_ADMIN on the running node, or what `iptables -vnxL` or `nft list ruleset` prints, as a "
-    "sosreport keeps it"
-)
+CAPTURED: Final = "what `iptables -vnxL` or `nft list ruleset` prints, as a sosreport keeps it"
+NEEDS: Final = f"root with CAP_NET_ADMIN on the running node; of a capture, {CAPTURED}"
 CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
 NONE: Final = "none"
+_MISSING: Final = frozenset({Code.ABSENT, Code.NOT_CAPTURED})
 _FAMILIES: Final = frozenset({"ip", "inet"})
 _TABLE: Final = re.compile(r"table (?P<family>[a-z0-9]+) ")
 _IPTABLES: Final = re.compile(r"Chain (?P<chain>INPUT|FORWARD|OUTPUT) \(policy (?P<policy>ACCEPT|DROP)\b")
@@ -59,24 +58,26 @@ def collect(host: Host) -> PacketFilter:
     try:
         return derive(host.packet_filter().chains)
     except ReadError as error:
-        if error.reason.code not in {Code.ABSENT, Code.NOT_CAPTURED}:
+        if error.reason.code not in _MISSING:
             raise
-        said, missing = error, error.reason.code
-    try:
-        captured = host.list(_CAPTURE)
-    except ReadError as error:
-        if error.reason.code is not Code.ABSENT:
-            needs = error.reason.needs or NEEDS
-            raise ReadError(_CAPTURE, msgspec.structs.replace(error.reason, needs=needs)) from error
-        captured = ()
-    for path in PATHS if captured else ():
+        said = error.reason
+    for path in PATHS if _has_captured(host) else ():
         try:
             return parse(host.lines(path, cap_bytes=CAP_BYTES), path)
         except ReadError as error:
-            if error.reason.code not in {Code.ABSENT, Code.NOT_CAPTURED}:
+            if error.reason.code not in _MISSING:
                 raise
-    needs = said.reason.needs if missing is Code.ABSENT and said.reason.needs else NEEDS
-    raise ReadError("packet filter", msgspec.structs.replace(said.reason, needs=needs))
+    needs = CAPTURED if said.code is Code.NOT_CAPTURED else said.needs or NEEDS
+    raise ReadError("packet filter", msgspec.structs.replace(said, needs=needs))
+
+
+def _has_captured(host: Host) -> bool:
+    try:
+        return bool(host.list(_CAPTURE))
+    except ReadError as error:
+        if error.reason.code not in _MISSING:
+            raise
+        return False
 
 
 def derive(chains: tuple[BaseChain, ...]) -> PacketFilter:
