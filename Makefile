@@ -28,6 +28,7 @@ bench: setup-dev  ## the benchmarks
 	@.venv/bin/python benchmarks/redact.py
 	@.venv/bin/python benchmarks/bundle.py
 	@.venv/bin/python benchmarks/sos.py
+	@.venv/bin/python benchmarks/sos_bundle.py
 	@.venv/bin/python benchmarks/watch.py 2
 
 onedir:  ## dist/nodediag: one folder that runs on any Linux, with its own interpreter

@@ -1,8 +1,11 @@
 """What the benchmarks share: the memory and processor time of a command with all its children."""
 
+import resource
 import subprocess
+import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ANONYMOUS = ("RssAnon", "RssShmem")
 
@@ -51,3 +54,30 @@ def peak_kib(command: list[str]) -> int:
             peak = max(peak, anonymous_kib(process.pid))
             time.sleep(0.002)
     return peak
+
+
+class Cost(NamedTuple):
+    """What a command took with all its children, and how it ended."""
+
+    seconds: float
+    processor_s: float
+    memory_kib: int
+    status: int
+    said: str
+
+
+def cost(command: list[str], cwd: str | None = None) -> Cost:
+    """Run a command to its end, and look at its memory every few milliseconds meanwhile."""
+    before, start, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), 0
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd=cwd
+        ) as process:
+            while process.poll() is None:
+                peak = max(peak, anonymous_kib(process.pid))
+                time.sleep(0.01)
+        took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        said.seek(0)
+        text = said.read().decode("utf-8", "backslashreplace")
+    worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(took, worked, peak, process.returncode, text)

@@ -18,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -37,11 +37,11 @@ TEXT = "journalctl_--no-pager"  # what sos names the whole journal, up to 100 Mi
 LEAST_BYTES = 50 * logs.ENTRIES
 
 
-def entries(machine: str) -> Iterator[bytes]:
+def entries(machine: str, count: int = logs.ENTRIES, line: Callable[[int], str] = logs.quiet) -> Iterator[bytes]:
     """Give entries of this boot, this machine and the last minutes."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
-    first_us = time.time_ns() // 1000 - logs.ENTRIES * 1000 - 60_000_000
-    for number, entry in enumerate(logs.exported(logs.ENTRIES, logs.quiet)):
+    first_us = time.time_ns() // 1000 - count * 1000 - 60_000_000
+    for number, entry in enumerate(logs.exported(count, line)):
         _, _, rest = entry.partition(b"\n")
         rest = rest.replace(b"a" * 32, boot.encode()).replace(b"b" * 32, machine.encode())
         yield f"__REALTIME_TIMESTAMP={first_us + number * 1000}\n".encode() + rest
@@ -58,8 +58,8 @@ def reported(node: Node) -> float:
     return took
 
 
-def collected(node: Node, folder: str) -> float:
-    """Time sos; the journal must be in what it collected."""
+def collecting(node: Node, folder: str, more: str = "true") -> list[str]:
+    """Give the command by which sos collects the logs of a node and what its systemd says; `more` is done before."""
     there = f"/proc/{node.pid}/root"
     script = (
         f"cp {there}/etc/machine-id {folder}/machine-id && mount --make-rprivate / && mount -t tmpfs run /run && "
@@ -67,11 +67,17 @@ def collected(node: Node, folder: str) -> float:
         f"ln -s {there}/run/systemd/private /run/systemd/private && "
         f"ln -s {there}/run/dbus/system_bus_socket /run/dbus/system_bus_socket && "
         f"mount --bind {node.roots.root}{JOURNAL} {JOURNAL} && mount --bind {folder}/machine-id /etc/machine-id && "
+        f"{more} && "
         f"exec {' '.join(GENTLE)} sos report --batch --quiet --only-plugins logs,systemd --tmp-dir {folder}"
     )
+    return ["nsenter", f"--target={node.pid}", "--pid", "unshare", "--mount", "sh", "-c", script]
+
+
+def collected(node: Node, folder: str) -> float:
+    """Time sos; the journal must be in what it collected."""
     start = time.perf_counter()
     done = subprocess.run(
-        ["nsenter", f"--target={node.pid}", "--pid", "unshare", "--mount", "sh", "-c", script],
+        collecting(node, folder),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         cwd=folder,  # sos imports what lies where it is started, and this file is called sos too
     )  # fmt: skip
@@ -110,7 +116,7 @@ def compared(node: Node) -> bool:
     return statistics.median(ratios) <= BAR
 
 
-def main() -> int:
+def main(compare: Callable[[Node], bool] = compared) -> int:
     """Boot a node, compare, and say whether the bar was held."""
     lack = lacking() or ("" if shutil.which("sos") else "needs the Debian package sosreport")
     if lack or not Path(logs.REMOTE).exists():
@@ -121,7 +127,7 @@ def main() -> int:
     try:
         node = Node("ubuntu", workshop, "sos", stage(workshop.folder / "nodediag"))
         try:
-            return 0 if compared(node) else 1
+            return 0 if compare(node) else 1
         finally:
             node.stop()
     finally:

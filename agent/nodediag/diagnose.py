@@ -60,6 +60,7 @@ def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
     """Diagnose a node; raises UsageError and ProfileError only, whatever the node is like."""
     clock = _Clock()
     facts = clock.time("facts", lambda: collect(host, inputs, deep=request.deep))
+    host.rest()  # while the journal's child, which takes more, is waited for
     image = identify(facts)
     logs = clock.time("logs", lambda: _logs(journal, facts, image))
     observed_at = host.seen.observed_at or (logs.until if host.seen.origin is Origin.TREE and logs.reader else now)

@@ -228,6 +228,18 @@ def test_a_lock_handed_over_outlives_the_child_and_is_let_go_in_the_end(scripted
     assert locks() == []
 
 
+def test_while_nothing_is_asked_there_is_no_child_and_the_lock_is_held(scripted: Sacrifice) -> None:
+    assert scripted.answer(Lock("/a")) == Locked(held=True)
+    (held,) = locks()
+    before = children()
+    scripted.rest()
+    scripted.rest()
+    assert len(children()) == len(before) - 1
+    assert locks() == [held]
+    assert isinstance(scripted.answer(Stat("/b")), Target)
+    assert len(children()) == len(before)
+
+
 def test_the_child_holds_none_of_our_streams_nor_descriptors(scripted: Sacrifice) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)  # noqa: FBT003 - a positional one

@@ -104,9 +104,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 class Host:
     """The node. Each method raises ReadError, with the reason, when the node gives no answer."""
 
-    def __init__(self, source: Source, seen: Seen, ahead: Ahead | None = None) -> None:
+    def __init__(
+        self, source: Source, seen: Seen, ahead: Ahead | None = None, rest: Callable[[], None] | None = None
+    ) -> None:
         self._source = source
         self._ahead = ahead
+        self._rest = rest
         self.seen = seen
         self.missed: dict[str, Reason] = {}
         self._namespaces: NamespaceAnswer | None = None
@@ -120,6 +123,11 @@ class Host:
     def anew(self) -> None:
         """Forget what was told: a second look is not to be given the answers of the first."""
         self._told.clear()
+
+    def rest(self) -> None:
+        """Say that nothing is asked for the time being: what answers needs no memory meanwhile."""
+        if self._rest is not None:
+            self._rest()
 
     def read(self, path: str, *, cap_bytes: int = TEXT_CAP_BYTES, only: tuple[str, ...] = ()) -> bytes:
         """Give a regular file's bytes, or only its lines that begin so: see Read."""

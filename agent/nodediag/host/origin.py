@@ -44,14 +44,15 @@ class Opened:
         self._source = source
         self._children = children
         self._ahead = children.ahead if seen.origin in RUNNING else None
-        self.host = Host(source, seen, self._ahead)
+        self._rest = children.rest if isinstance(children, Sacrifice) else None
+        self.host = Host(source, seen, self._ahead, self._rest)
         self.folder = folder  # of ours, which the node has as its root
         self.unpacked = ""  # a folder that is removed in the end
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""
         recorder = Recorder(self._source)
-        self.host = Host(recorder, self.host.seen, self._ahead)
+        self.host = Host(recorder, self.host.seen, self._ahead, self._rest)
         return recorder
 
     def kept(self, name: str) -> bytes | None:

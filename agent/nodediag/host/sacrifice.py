@@ -79,11 +79,20 @@ class Sacrifice:
         with suppress(OSError):  # an answer will say why there is none
             self._started()
 
+    def rest(self) -> None:
+        """Let the child go, and with it its memory, but not the locks; another is made when something is asked."""
+        self._drop()
+        self._bury()
+
     def close(self) -> None:
         """Let the child go, and the locks."""
         self._drop()
         while self._locks:
             os.close(self._locks.pop())
+        self._bury()
+
+    def _bury(self) -> None:
+        """Wait for a moment until those that were killed have ended."""
         times, pause_s = _REAPING
         for _ in range(times):
             self._reap()

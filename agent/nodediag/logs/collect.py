@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.host import journal_files
+from nodediag.host import journal_files, own
 from nodediag.journal.journal import Journal, Query, Source, wall_time
 from nodediag.journal.pick import pick
 from nodediag.journal.reach import of_boot, short
@@ -37,8 +37,9 @@ def scan_files(  # noqa: PLR0913 - what is read, and how
     asked = _as_of(journal.sources(), window) if captured else window
     query = asked.query(UNITS)
     if journal.sources():
-        kept = Excerpt() if excerpt else None
-        return msgspec.msgpack.encode(scan(journal, Matcher(merge(signatures)), query, kept))
+        matcher, kept = Matcher(merge(signatures)), Excerpt() if excerpt else None
+        own.give_back()  # what it took to compile them
+        return msgspec.msgpack.encode(scan(journal, matcher, query, kept))
     code = Code.NOT_CAPTURED if captured else Code.ABSENT
     absent = Reason(code=code, detail=f"no journal file below {' or '.join(journal_files.FOLDERS)}", needs=NEEDS)
     losses = journal.blind_spots() or (BlindSpot(what=WHAT, reason=absent),)
