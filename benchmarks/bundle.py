@@ -7,6 +7,7 @@ Needs systemd-journal-remote. Ends with 1 when a bar is missed.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tarfile
@@ -23,7 +24,7 @@ ENTRIES = 2100  # a megabyte of such a journal
 MEMORY_BAR_KIB = 64 * 1024
 FLAT_BAR = 1.1
 DISK_BAR = 1.2
-TIME_BAR = 1.5  # of a report of the same node
+TIME_BAR = 2.0  # of a report of the same node, in time of the processor, which other load does not touch
 ALL = ("--since", "3650d", "--timeout", "600s")
 CUT_BYTES = 250_000
 LONG = 'W1121 12:00:00.000000 1234 kubelet.go:1] "odd" body="' + "0123456789abcdef" * 3072
@@ -33,6 +34,7 @@ class Run(NamedTuple):
     """What a bundle took, and what it came to."""
 
     seconds: float
+    processor_s: float
     memory_kib: int
     disk_bytes: int
     size_bytes: int
@@ -71,28 +73,34 @@ def bundled(root: str, *arguments: str) -> Run:
         folder = Path(space)
         output = folder / "node.tar.gz"
         command = [sys.executable, "-I", "-m", "nodediag", "bundle", "--root", root, "-o", str(output), *ALL]
-        start = time.perf_counter()
+        start, before = time.perf_counter(), worked_s()
         memory = disk = 0
         with subprocess.Popen([*command, *arguments], env={**os.environ, "TMPDIR": space}) as process:
             while process.poll() is None:
                 memory = max(memory, anonymous_kib(process.pid))
                 disk = max(disk, on_disk(folder, process.pid))
                 time.sleep(0.005)
-        took = time.perf_counter() - start
+        took, worked = time.perf_counter() - start, worked_s() - before
         if process.returncode:
             raise SystemExit(f"nodediag bundle ended with {process.returncode}")
         with tarfile.open(output) as archive:
             manifest = next(archive.extractfile(entry) for entry in archive if entry.name.endswith("/manifest.json"))
             cut = json.load(manifest)["cut"] if manifest is not None else []
-        return Run(took, memory, disk, output.stat().st_size, cut)
+        return Run(took, worked, memory, disk, output.stat().st_size, cut)
 
 
 def reported(root: str) -> float:
-    """Time a report of the same node."""
-    start = time.perf_counter()
+    """Give the processor time of a report of the same node."""
+    before = worked_s()
     command = [sys.executable, "-I", "-m", "nodediag", "report", "--root", root, "--format", "json", *ALL]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - start
+    return worked_s() - before
+
+
+def worked_s() -> float:
+    """Give the processor time of all children that have ended, theirs included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def kept(what: str, value: float, bar: float, unit: str) -> bool:
@@ -118,7 +126,7 @@ def main(megabytes: int) -> int:
         kept("anonymous memory with all children", whole.memory_kib / 1024, MEMORY_BAR_KIB / 1024, "MiB"),
         kept("of that with a tenth of the journal", whole.memory_kib / tenth.memory_kib, FLAT_BAR, "times"),
         kept("disk while it was made", whole.disk_bytes / whole.size_bytes, DISK_BAR, "of the result"),
-        kept("time", whole.seconds / report_s, TIME_BAR, f"of a report, which took {report_s:.1f} s"),
+        kept("processor", whole.processor_s / report_s, TIME_BAR, f"of a report, which took {report_s:.1f} s"),
         kept("size", whole.size_bytes, 25_000_000, "bytes"),
         kept("size where it must be cut", cut.size_bytes, CUT_BYTES, "bytes"),
     ]
