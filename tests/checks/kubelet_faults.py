@@ -18,6 +18,12 @@ EVICTED: Final = LogFinding(
     subjects=("namespace=default", "pod=web-1"), units=("kubelet.service",), cause="need", remedy="look", source="here",
     samples=(LogSample(time="2026-11-20T11:00:00Z", unit="kubelet.service", cursor="s=1", text="must evict pod(s)"),),
 )  # fmt: skip
+LEASE: Final = LogFinding(
+    id="kubelet.node-lease-failed", condition="node-lease-failed", title="The lease cannot be renewed",
+    severity=Severity.CRITICAL, count=30, first="2026-11-20T10:00:00Z", last="2026-11-20T10:05:00Z", active=False,
+    subjects=(), units=("kubelet.service",), cause="need", remedy="look", source="here",
+    samples=(LogSample(time="2026-11-20T10:05:00Z", unit="kubelet.service", cursor="s=1", text="Failed to update"),),
+)  # fmt: skip
 
 
 class Make(Protocol):
@@ -44,6 +50,7 @@ def kubelet_faults(healthy: Make) -> dict[str, Facts]:
     logs = known(healthy().logs)
     assert logs is not None
     return {
+        "logs.node-updates": healthy(logs=Known(msgspec.structs.replace(logs, signatures=(LEASE,)))),
         "logs.evictions": healthy(logs=Known(msgspec.structs.replace(logs, signatures=(EVICTED,)))),
         "kubelet.file-modes": healthy(kubelet_files=Known(msgspec.structs.replace(files, files=(open_file,)))),
         "kubelet.configuration": healthy(

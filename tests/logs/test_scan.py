@@ -43,6 +43,19 @@ samples = ["nfs: server a not responding, still trying", "nfs: server b not resp
 near_misses = ["nfs: server a OK"]
 
 [[signature]]
+id = "kubelet.lease"
+condition = "node-lease-failed"
+title = "The lease cannot be renewed"
+severity = "critical"
+over_after = "10m"
+patterns = ['Failed to update lease']
+cause = "c"
+remedy = "r"
+source = "s"
+samples = ["Failed to update lease, a", "Failed to update lease, b"]
+near_misses = ["Failed to update"]
+
+[[signature]]
 id = "systemd.restarts"
 condition = "restarts"
 title = "A unit restarts again and again"
@@ -115,6 +128,17 @@ def test_a_fault_that_has_cleared_is_no_longer_active() -> None:
     assert scan(Told([silent])).signatures[0].active
     assert not scan(Told([silent, answers])).signatures[0].active
     assert scan(Told([silent, answers, silent])).signatures[0].active
+
+
+@pytest.mark.parametrize(("later", "active"), [([], True), ([b"a"], True), ([b"a"] * 2, False), ([b"a"] * 9, False)])
+def test_what_repeats_while_it_lasts_is_over_once_its_unit_has_gone_on_without_it(
+    later: list[bytes],
+    active: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    (finding,) = scan(Told([b"Failed to update lease", *later], step_s=300)).signatures
+    assert finding.active is active
+    (again,) = scan(Told([b"Failed to update lease", *later, b"Failed to update lease"], step_s=300)).signatures
+    assert again.active
 
 
 @pytest.mark.parametrize(("times", "step_s", "severity"), [(2, 1, "info"), (3, 1, "warning"), (3, 600, "info")])

@@ -32,6 +32,7 @@ from nodediag.checks import (
     network,
     network_rates,
     node_object,
+    node_updates,
     partitions,
     pressure,
     processes,
@@ -87,4 +88,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     *issues.CHECKS,
     *logs.CHECKS,
     *evictions.CHECKS,
+    *node_updates.CHECKS,
 )

@@ -97,6 +97,7 @@ class Scan:
         self._units: dict[str, UnitLogs] = {}
         self._shapes: dict[tuple[str, str], tuple[int, Entry]] = {}
         self._newest: tuple[str, Entry] | None = None
+        self._heard: dict[str, int] = {}  # the time of each unit's last entry
 
     def run(self, journal: Journal, query: Query) -> Scanned:
         """Read every unit the query names that the journal has; systemd's own first, for the units have them too."""
@@ -156,6 +157,7 @@ class Scan:
             blocks.close()
         if self._excerpt is not None:
             self._excerpt.end()
+        self._heard[unit] = last
         if entries:
             times = {"first": time_said(first), "last": time_said(last)}
             named = one.named_levels(entries)
@@ -263,6 +265,9 @@ class Scan:
         signature = tally.signature
         samples = tally.samples
         active = tally.active(self._cleared.get(signature.id, {}))
+        if active and signature.over_after:
+            heard = max(self._heard.get(unit, 0) for unit in tally.units)
+            active = heard - tally.last < signature.over_after_us
         if active and boot and signature.ends_with_boot:
             newest = samples[-1]
             active = self._boot(journal, (newest.unit, newest.entry)) in {"", boot}

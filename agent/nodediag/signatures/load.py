@@ -59,13 +59,18 @@ def _lint(file: str, signature: Signature) -> None:
         refuse("samples", "wanted at least two samples and one near miss")
     if set(signature.levels) - _LEVELS:
         refuse("levels", f"wanted some of {', '.join(sorted(_LEVELS))}")
-    if not _SPAN.fullmatch(signature.window):
-        refuse("window", "wanted a span such as 10m or 24h")
+    _lint_spans(refuse, signature)
     if signature.block not in _BLOCKS:
         refuse("block", f"wanted one of {', '.join(sorted(_BLOCKS - {''}))}")
     for key in ("patterns", "unless", "extract", "cleared_by"):
         for pattern in getattr(signature, key):
             _lint_pattern(partial(refuse, key), pattern)
+
+
+def _lint_spans(refuse: Callable[[str, str], None], signature: Signature) -> None:
+    for key, span in (("window", signature.window), ("over_after", signature.over_after or signature.window)):
+        if not _SPAN.fullmatch(span):
+            refuse(key, "wanted a span such as 10m or 24h")
 
 
 def _lint_pattern(refuse: Callable[[str], None], pattern: str) -> None:

@@ -35,6 +35,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     minimum: int = 1  # occurrences within `window` from which on it has the severity above; below it is info
     window: str = "24h"
     reset_by_planned_stop: bool = False  # occurrences before a planned stop of the unit do not count
+    over_after: str = ""  # it repeats while it lasts: over once its unit has gone on logging for so long without it
     ends_with_boot: bool = False  # a state of the running kernel: a newer boot in which it was not seen has ended it
     loses: bool = (
         False  # what it tells of is missing from the journal: also a loss; `unit` and `count` are whose and how much
@@ -60,6 +61,11 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def window_us(self) -> int:
         """How long `window` is."""
         return int(self.window[:-1]) * _SPANS[self.window[-1]] * 1_000_000
+
+    @property
+    def over_after_us(self) -> int:
+        """How long `over_after` is, 0 where it has none."""
+        return int(self.over_after[:-1]) * _SPANS[self.over_after[-1]] * 1_000_000 if self.over_after else 0
 
     @property
     def is_planned_stop(self) -> bool:
