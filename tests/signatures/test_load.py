@@ -33,3 +33,11 @@ def test_a_users_file_nested_too_deep_is_refused_by_name() -> None:
     deep = f"signature = {'[' * 20_000}{']' * 20_000}"
     with pytest.raises(ProfileError, match=r"deep\.toml.*not TOML"):
         parse("deep.toml", deep)
+
+
+@pytest.mark.parametrize("key", ["window", "over_after"])
+def test_a_span_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(ProfileError, match=rf"a\.b\.{key}: wanted a span such as 10m"):
+        parse("x.toml", RECORD + f'{key} = "ten minutes"')
+    (signature,) = parse("x.toml", RECORD + f'{key} = "10m"')
+    assert getattr(signature, f"{key}_us") == 600_000_000
