@@ -2,14 +2,18 @@
 
 import ipaddress
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from nodediag.anonymise import Anonymiser, anonymised, learned
+import nodediag
+from nodediag.anonymise import Anonymiser, anonymised, learned, words_of
+from nodediag.host import package
 from nodediag.model.outcome import Outcome
 
+SOURCE = Path(nodediag.__file__).parent
 KEY, OTHER = b"k" * 32, b"o" * 32
 ONE = Anonymiser(KEY, {})
 V4 = st.integers(0, 2**32 - 1).map(ipaddress.IPv4Address)
@@ -144,7 +148,7 @@ def test_names_become_what_they_are_and_a_number_everywhere() -> None:
     made = Anonymiser(KEY, names).text(TOLD)
     assert not [name for name in names if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", made)]
     assert re.search(r'pod="namespace-[0-9a-f]{8}/pod-[0-9a-f]{8}" node="node-[0-9a-f]{8}"', made)
-    assert re.search(r"gce://(project-[0-9a-f]{8})/us-central1-a/(node-[0-9a-f]{8})", made)
+    assert re.search(r"gce://(project-[0-9a-f]{8})/us-central1-a/(gke-node-[0-9a-f]{8})", made)
     assert "gcr.io/gke-release/pause:3.8" in made
     assert "/home/kubernetes/bin" in made
     assert "for user root" in made
@@ -185,6 +189,33 @@ def test_a_record_keeps_its_own_words_and_ids() -> None:
     assert made.hostname == host
     assert made.labels[host] == ONE.address("10.1.2.3")
     assert made.texts[0] == f"at {host}"
+
+
+def test_a_name_that_is_a_word_too_is_replaced_only_where_it_is_said_to_be_a_name() -> None:
+    text = 'pod="dev/checkout-7d8b49557c-xbcdf" reads /dev/sda1 of USER=core, core_pattern'
+    names = learned([text])
+    made = Anonymiser(KEY, names, words_of(["/dev/sda1"])).text(text)
+    assert re.fullmatch(
+        r'pod="namespace-[0-9a-f]{8}/pod-[0-9a-f]{8}" reads /dev/sda1 of USER=user-[0-9a-f]{8}, core_pattern', made
+    )
+    record = Anonymiser(KEY, names, words_of([])).record({"namespace": "dev", "USER": "core", "fstype": "core"})
+    assert record == {"namespace": "dev", "USER": made.partition("USER=")[2].partition(",")[0], "fstype": "core"}
+
+
+@pytest.mark.parametrize("escaped", ["\\n", "\\t", "\\r", "\\u003c", "\\\\n"])
+def test_what_follows_an_escaped_character_is_found(escaped: str) -> None:
+    anonymiser = Anonymiser(KEY, {"web-01": "host"})
+    for text in ("10.1.2.3", "2600::5", "42:01:0a:80:00:07", "web-01"):
+        assert anonymiser.text(f"at{escaped}{text}.") == f"at{escaped}{anonymiser.text(text)}."
+
+
+def test_every_word_of_a_path_that_nodediag_itself_asks_for_is_a_word_and_no_name() -> None:
+    sources = [file.read_text() for room in ("facts", "host") for file in (SOURCE / room).glob("*.py")]
+    paths = {path for source in sources for path in re.findall(r'"(/[a-z][^" {]*)', source)}
+    known = words_of((*package.texts("profiles/data").values(), package.text("facts/data/needs.toml")))
+    asked = {word for path in paths for word in re.findall("[a-z0-9]+", path.lower()) if not word.isdecimal()}
+    assert len(asked) > 100
+    assert asked - known == set()
 
 
 @given(st.text(max_size=200))

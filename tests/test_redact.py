@@ -8,6 +8,7 @@ from nodediag.redact import (
     Masker,
     Rule,
     compiled,
+    counted,
     redact,
     redact_arguments,
     redact_entries,
@@ -18,6 +19,7 @@ from nodediag.redact import (
 from tests.planted import BOUNDED, FORMATS, LINES, LONG_FORMATS, SECRETS, WORDS, Secret, plain
 
 RULES = rules().rule
+PRIVATE = f"-----BEGIN RSA PRIVATE KEY-----\n{'MIIEpAIBAAKCAQEA7' * 3}\n-----END RSA PRIVATE KEY-----\n"
 SAMPLES = [pytest.param(rule, sample, id=rule.id) for rule in RULES for sample in rule.samples]
 NEAR_MISSES = [pytest.param(near_miss, id=rule.id) for rule in RULES for near_miss in rule.near_misses]
 NEAR = compiled("|".join(f"(?:{pattern})" for pattern in rules().near))
@@ -333,3 +335,30 @@ def test_a_secret_given_to_a_flag_is_gone_whatever_stands_around_it(
 ) -> None:
     secret = f"Zq{value}qZ"
     assert secret not in redact_text(before + flag.format(secret) + after)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("nothing of the kind", {}),
+        ("A_PASSWORD=hunter2hunter2\nB_PASSWORD=hunter3hunter3\n", {"environment": 2}),
+        (PRIVATE, {"private-key": 1}),
+        (PRIVATE * 2, {"private-key": 2}),
+        ("password:\n  - first-one\n  - second-one\nb: c\n", {"yaml-list": 1}),
+    ],
+)
+def test_what_was_masked_is_counted_by_rule_and_what_was_masked_before_is_not(
+    text: str, counts: dict[str, int]
+) -> None:
+    counted()
+    masked = redact(text.encode())
+    assert counted() == counts
+    assert redact(masked) == masked
+    assert counted() == {}
+
+
+def test_a_key_over_many_entries_is_counted_once() -> None:
+    counted()
+    lines = ("-----BEGIN RSA PRIVATE KEY-----", *("MIIEpAIBAAKCAQEA7",) * 5, "-----END RSA PRIVATE KEY-----", "on")
+    assert list(redact_entries(line.encode() for line in lines)).count(MARK) == 5
+    assert counted() == {"private-key-cut": 1}

@@ -33,6 +33,7 @@ from nodediag.model.logs import LogResult
 from nodediag.model.outcome import CheckResult, Outcome, Severity, Verdict
 from nodediag.model.reason import BlindSpot, Reason
 from nodediag.model.report import (
+    FOLDERS,
     Counts,
     DataAge,
     Departure,
@@ -63,7 +64,7 @@ def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
     host.rest()  # while the journal's child, which takes more, is waited for
     image = identify(facts)
     logs = clock.time("logs", lambda: _logs(journal, facts, image))
-    observed_at = host.seen.observed_at or (logs.until if host.seen.origin is Origin.TREE and logs.reader else now)
+    observed_at = host.seen.observed_at or (logs.until if host.seen.origin in FOLDERS and logs.reader else now)
     versions = _versions(inputs, facts, observed_at)
     facts = msgspec.structs.replace(facts, image=Known(image), logs=_log_fact(logs), gke_versions=versions)
     profile = catalogue.get(request.profile) if request.profile else choose(image, catalogue)

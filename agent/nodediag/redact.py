@@ -6,6 +6,7 @@ there.
 
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from typing import Final
@@ -23,6 +24,7 @@ _OF_A_KEY: Final = re.compile(
     rb"[A-Za-z0-9+/]{1,76}={0,2}|=[A-Za-z0-9+/]{4}|(?:Proc-Type|DEK-Info|Version|Comment): .*"
 )
 _MOST_LINES: Final = 200
+_CUT_KEY: Final = "private-key-cut"
 _MOST_PASSES: Final = 8  # the mark that stands for one secret may be the edge at which another begins
 
 
@@ -88,6 +90,19 @@ def redact(data: bytes) -> bytes:
     return data
 
 
+_counts: Counter[str] = Counter()  # by rule, in this process since somebody asked
+
+
+def counted() -> dict[str, int]:
+    """Give how often each rule has masked something since this was asked before, in this process; never what.
+
+    A key of many lines is masked once. One secret may count twice where two rules each mask a part of it.
+    """
+    counts = {rule: count for rule, count in sorted(_counts.items()) if count}
+    _counts.clear()
+    return counts
+
+
 def redact_text(text: str) -> str:
     """Mask every secret of a text."""
     data = text.encode("utf-8", "surrogateescape")
@@ -100,6 +115,7 @@ def redact_entries(messages: Iterable[bytes]) -> Iterator[bytes]:
     left = 0  # of a key that has begun, so many lines may come
     for message in messages:
         if left and _OF_A_KEY.fullmatch(message.strip()):
+            _counts[_CUT_KEY] += left == _MOST_LINES
             left -= 1
             yield MARK
             continue
@@ -126,6 +142,7 @@ def redact_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
     return arguments if masked == line else tuple(masked[:-1].split("\0"))
 
 
+@cache
 def compiled(pattern: str) -> re2._Regexp:
     """Compile a pattern over bytes, in which `^` and `$` stand at lines."""
     options = re2.Options()
@@ -163,7 +180,7 @@ class Masker:
 
     def line(self, line: bytes) -> bytes:
         """Mask what this rule knows within a line."""
-        return self._pattern.sub(self._masked, line) if self._pattern.search(line) else line
+        return self._pattern.sub(self._counted, line) if self._pattern.search(line) else line
 
     def over_lines(self, data: bytes, start: int, end: int) -> tuple[bytes, int] | None:
         """Mask the first that begins in the line from start to end, if any: what it becomes, and how far it goes."""
@@ -173,6 +190,7 @@ class Masker:
                 below, reached = self._masked_below(data, match)
                 masked = match.group() + below
             if masked != data[match.start() : reached]:
+                _counts[self._rule.id] += 1
                 return data[start : match.start()] + masked, reached
         return None
 
@@ -196,6 +214,11 @@ class Masker:
             if match.start() > end:
                 return
             yield match
+
+    def _counted(self, match: re2._Match) -> bytes:
+        masked = self._masked(match)
+        _counts[self._rule.id] += masked != match.group()
+        return masked
 
     def _masked(self, match: re2._Match) -> bytes:
         """Give what a match becomes."""

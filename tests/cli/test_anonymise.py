@@ -49,7 +49,7 @@ def test_ids_and_outcomes_are_those_of_the_report_without(node: Path, tmp_path: 
         assert node_plain["hostname"] not in json.dumps(made)
 
 
-@pytest.mark.parametrize("form", ["json", "text", "markdown", "openmetrics"])
+@pytest.mark.parametrize("form", ["json", "text", "markdown", "html", "openmetrics"])
 def test_no_format_names_the_node(form: str, tmp_path: Path) -> None:
     key = str(tmp_path / "key")
     plain = run("--root", str(NODE), "--format", form)

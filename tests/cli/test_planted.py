@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -79,11 +80,23 @@ def recorded(well: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("form", ["json", "text", "markdown", "openmetrics"])
+@pytest.mark.parametrize("form", ["json", "text", "markdown", "html", "openmetrics"])
 def test_no_secret_is_in_a_report(well: Path, form: str) -> None:
     made = run("report", "--no-logs", "--root", str(well), "--format", form)
     assert left(made) == []
     assert form != "json" or made.count(MARK) > len(NAMED)
+
+
+@pytest.mark.parametrize("options", [(), ("--anonymise",)], ids=["", "anonymised"])
+def test_no_secret_is_in_a_bundle(well: Path, options: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    key = tuple(str(tmp_path / "key") for _ in options)
+    run("bundle", "--no-logs", "--root", str(well), "-o", str(file), *options, *key)
+    with tarfile.open(file) as tar:
+        opened = [tar.extractfile(entry) for entry in tar]
+        text = "\n".join(data.read().decode("utf-8", "surrogateescape") for data in opened if data is not None)
+    assert left(text) == []
+    assert text.count(MARK) > len(LINES)
 
 
 def test_no_secret_is_in_the_facts(well: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from nodediag.cli.schema import text as schema
 from nodediag.diagnose import diagnose
 from nodediag.facts.snapshot import Facts
-from nodediag.host.host import Host, Seen, Source
+from nodediag.host.host import Host, Seen, Source, Taken
 from nodediag.host.live import LiveSource
 from nodediag.host.origin import open_host
 from nodediag.host.package import texts
@@ -44,7 +44,7 @@ def report_of(node: Path, now: datetime) -> Report[Facts]:
     opened = open_host(str(node / "root"), budget_s=30)
     try:
         logs = ReadLogs(
-            opened.folder, texts("signatures/data"), Window(now=now, since="24h"), budget_s=30, captured=True
+            opened.folder, texts("signatures/data"), Window(now=now, since="24h"), budget_s=30, saved=Taken()
         )
         report = diagnose(opened.host, logs, Catalogue(builtin(), issues=issues.builtin()), Request(), now)
         logs.close()

@@ -57,7 +57,7 @@ from nodediag.host.tree import TreeSource, parse_uname
 from nodediag.journal.saved import SavedJournal
 from nodediag.logs.collect import scan
 from nodediag.logs.matcher import Matcher
-from nodediag.logs.node import Logs, not_asked
+from nodediag.logs.node import NOTHING, Excerpted, Logs, not_asked
 from nodediag.logs.window import Window
 from nodediag.model.image import OsFamily
 from nodediag.model.logs import LogResult
@@ -572,8 +572,8 @@ class ToldLogs:
     def judged(self, family: OsFamily) -> LogResult:
         return self._scanned.judged(family)
 
-    def excerpt(self) -> bytes:
-        return b""
+    def excerpt(self) -> Excerpted:
+        return NOTHING
 
     def close(self) -> None:
         pass

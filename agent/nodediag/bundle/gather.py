@@ -1,13 +1,17 @@
 """The files of a bundle, from one look at a node: its recording, the report, the journal's part, and what judged."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from nodediag.bundle.pack import Member
+from nodediag.anonymise import Anonymiser, strings
+from nodediag.bundle.pack import Member, Redaction
 from nodediag.facts.snapshot import Facts
-from nodediag.host.recording import PROFILE, REPORT, Head, Recorder
+from nodediag.host import package
+from nodediag.host.ask import Counting, place
+from nodediag.host.recording import PROFILE, REPORT, File, Head, Told, files
 from nodediag.model.report import Origin, Report
 from nodediag.redact import redact
 from nodediag.render import as_json, as_text
@@ -16,28 +20,93 @@ _LONGEST: Final = 3000
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9.-]+")
 
 
-def folder_of(report: Report[Facts]) -> str:
-    """Name the folder in which a bundle unpacks: by the node and the time it was looked at."""
-    name = report.node.name if report.node.name not in {"unknown", "none"} else report.node.hostname
-    return f"nodediag-{_NO_NAME.sub('-', name).strip('-.')[:100] or 'node'}-{report.observed_at:%Y%m%dT%H%M%SZ}"
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a bundle is made of; a profile that somebody `asked` for judges wherever the bundle is opened.
+
+    `others` stand in the recording beside its answers, in JSON; the journal is in lines of JSON. `masked` says of both
+    by path how many secrets were masked in them when they came in, by the rule's id.
+    """
+
+    report: Report[Facts]
+    told: tuple[Told, ...]
+    head: Head
+    others: dict[str, bytes]
+    profile: str
+    asked: bool
+    signatures: dict[str, str]
+    journal: Member
+    masked: dict[str, dict[str, int]]
+
+    def strings(self) -> Iterator[str]:
+        """Give all that is said in it but for the report."""
+        for told in self.told:
+            yield from strings(told)
+        yield self.head.root
+        for data in (*self.others.values(), *self.journal.data.splitlines()):
+            yield from strings(msgspec.json.decode(data, type=object))
+        yield self.profile
+
+    def disguised(self, by: Anonymiser) -> "Gathered":
+        """Give it with pseudonyms, the signatures of this release as they are."""
+        public = package.texts("signatures/data")
+        lines = [by.json(line) + b"\n" for line in self.journal.data.splitlines()]
+        return Gathered(
+            report=by.record(self.report),
+            told=tuple(by.record(told) for told in self.told),
+            head=msgspec.structs.replace(self.head, root=by.text(self.head.root)),
+            others={path: by.json(data) for path, data in self.others.items()},
+            profile=by.data(self.profile.encode()).decode(),
+            asked=self.asked,
+            signatures={
+                name: text if public.get(name) == text else by.data(text.encode()).decode()
+                for name, text in self.signatures.items()
+            },
+            journal=msgspec.structs.replace(self.journal, data=b"".join(lines)),
+            masked=self.masked,
+        )
+
+    def folder(self) -> str:
+        """Name the folder in which the bundle unpacks: by the node and the time it was looked at."""
+        node, at = self.report.node, self.report.observed_at
+        name = node.name if node.name not in {"unknown", "none"} else node.hostname
+        return f"nodediag-{_NO_NAME.sub('-', name).strip('-.')[:100] or 'node'}-{at:%Y%m%dT%H%M%SZ}"
+
+    def members(self) -> list[Member]:
+        """Give the files but for the journal: the report and the data that it rests on, and what the diagnosis read."""
+        report = _timeless(self.report)
+        profile = PROFILE if self.asked else f"data/{PROFILE}"
+        return [
+            Member(path="report.txt", data=as_text.render(report, colour=False), source="the diagnosis"),
+            Member(path=REPORT, data=as_json.render(report), source="the diagnosis"),
+            Member(path=profile, data=redact(self.profile.encode()), source="the profile that judged"),
+            *(_signatures(name, text) for name, text in sorted(self.signatures.items())),
+            *(_read(file) for file in files(self.told, self.head, _LONGEST)),
+            *(
+                Member(path=path, data=data, source="the diagnosis", redactions=redactions(path, self.masked.get(path)))
+                for path, data in self.others.items()
+            ),
+        ]
 
 
-def recorded(recorder: Recorder, head: Head, others: dict[str, bytes]) -> list[Member]:
-    """Give what the diagnosis read and was told."""
-    told = [Member(path=path, data=data, source="the node") for path, data in recorder.files(head, _LONGEST)]
-    return [*told, *(Member(path=path, data=data, source="the diagnosis") for path, data in others.items())]
+def redactions(path: str, counts: dict[str, int] | None, of: str = "") -> tuple[Redaction, ...]:
+    """Give what was masked in a file, by the rule's id."""
+    return tuple(Redaction(path=path, of=of, kind=kind, count=count) for kind, count in (counts or {}).items())
 
 
-def judged(report: Report[Facts], profile: str, signatures: dict[str, str], *, asked: bool) -> list[Member]:
-    """Give the report, and the data that it rests on; a profile that somebody named judges wherever this is opened."""
-    told = _timeless(report)
-    named = PROFILE if asked else f"data/{PROFILE}"
-    return [
-        Member(path="report.txt", data=as_text.render(told, colour=False), source="the diagnosis"),
-        Member(path=REPORT, data=as_json.render(told), source="the diagnosis"),
-        Member(path=named, data=redact(profile.encode()), source="the profile that judged"),
-        *(_signatures(name, text) for name, text in sorted(signatures.items())),
-    ]
+def _read(file: File) -> Member:
+    known = [one.took_us for one in file.told if one.took_us is not msgspec.UNSET]
+    masked = [(place(one.ask), one.masked or _masked(one)) for one in file.told]
+    return Member(
+        path=file.path,
+        data=file.data,
+        source="the node",
+        took_us=sum(known) if known else msgspec.UNSET,
+        redactions=tuple(one for of, counts in masked for one in redactions(file.path, counts, of)),
+    )
+
+
+def _masked(told: Told) -> dict[str, int]:
+    return told.reply.masked if isinstance(told.reply, Counting) else {}
 
 
 def _signatures(name: str, text: str) -> Member:

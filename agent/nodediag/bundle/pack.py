@@ -24,34 +24,73 @@ _SPARE_BYTES: Final = 1024  # what a manifest that names a cut, and the end of t
 _PIECE_BYTES: Final = 16 * 1024
 
 
+class Redaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Secrets of one kind that were masked where they came in: how often the rule of that id masked something.
+
+    `path` is the file of the bundle, `of` what it tells of: the node's path, or a question to the node. It is counted
+    before a file is cut for its size. Not counted is what stood masked on the node, and what a runtime says by the CRI.
+    """
+
+    path: str
+    of: str = ""
+    kind: str
+    count: int
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the bundle; `source` says where it is from, `left_out` how many of its lines there was no room for."""
+    """A file of the bundle; `source` says where it is from, `left_out` how many of its lines there was no room for.
+
+    `took_us` is how long it took to read, where that is known.
+    """
 
     path: str
     data: bytes
     source: str
     left_out: int = 0
+    took_us: int | msgspec.UnsetType = msgspec.UNSET
+    redactions: tuple[Redaction, ...] = ()
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the manifest says of a file; `masked` counts the secrets that were masked in it."""
+    """What the manifest says of a file; `masked` counts the marks that stand for secrets in it.
+
+    `took_us` is how long the node took to answer: for a file of many answers the sum of those that are known.
+    """
 
     path: str
     source: str
     size_bytes: int
     sha256: str
+    took_us: int | msgspec.UnsetType = msgspec.UNSET
     left_out: int = 0
     masked: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`manifest.json`: which version packed what, and as of when; `cut` names the files that are not whole."""
+    """`manifest.json`: which version packed what, and as of when; `cut` names the files that are not whole.
+
+    `redactions` lists what was masked where the node's answers, its journal and the files that options name came in.
+    The report and `logs.json` quote these: there the marks are counted, in `files`.
+    """
 
     bundle: Literal[1] = 1
     version: str
     observed_at: datetime
     cut: tuple[str, ...]
     files: tuple[Listed, ...]
+    redactions: tuple[Redaction, ...] = ()
+
+    def counts(self, path: str) -> dict[str, int]:
+        """Give what was masked in a file, by the rule's id."""
+        return {one.kind: one.count for one in self.redactions if one.path == path}
+
+    def said_of(self, member: Member) -> Member:
+        """Give a file that is packed again with what this manifest says of it."""
+        listed = next((one for one in self.files if one.path == member.path), None)
+        if listed is None:
+            return member
+        found = tuple(one for one in self.redactions if one.path == member.path)
+        return msgspec.structs.replace(member, took_us=listed.took_us, left_out=listed.left_out, redactions=found)
 
 
 class Survivor(msgspec.Struct, frozen=True):
@@ -74,6 +113,7 @@ class Packing:
         self._version = version
         self._at = at
         self._listed: list[Listed] = []
+        self._redactions: list[Redaction] = []
         self._squeezed = gzip.GzipFile(fileobj=out, mode="wb", compresslevel=_LEVEL, mtime=0, filename="")
         self._archive = tarfile.open(fileobj=self._squeezed, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see exit
 
@@ -93,13 +133,20 @@ class Packing:
     def manifest(self) -> Manifest:
         """What is in it so far."""
         cut = tuple(one.path for one in self._listed if one.left_out)
-        return Manifest(version=self._version, observed_at=self._at, cut=cut, files=tuple(self._listed))
+        return Manifest(
+            version=self._version,
+            observed_at=self._at,
+            cut=cut,
+            files=tuple(self._listed),
+            redactions=tuple(self._redactions),
+        )
 
     def add(self, members: Iterable[Member]) -> None:
         """Add files."""
         for member in members:
             self._write(member.path, member.data)
             self._listed.append(_listed(member))
+            self._redactions += member.redactions
 
     def size_bytes(self) -> int:
         """Tell how large the bundle is at most, were it to end here."""
@@ -162,6 +209,7 @@ def _listed(member: Member) -> Listed:
         source=member.source,
         size_bytes=len(member.data),
         sha256=sha256(member.data).hexdigest(),
+        took_us=member.took_us,
         left_out=member.left_out,
         masked=member.data.count(MARK),
     )

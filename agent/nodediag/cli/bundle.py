@@ -6,16 +6,20 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
+import msgspec
 
 from nodediag.cli.look import Taken, look
 from nodediag.cli.options import collected, node_options, now, output_option
+from nodediag.cli.pseudonyms import anonymise_option, anonymiser, key_of
 from nodediag.errors import Exit, OutputError, UsageError
 from nodediag.host import own
 from nodediag.host.recording import JOURNAL
 from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
-    from nodediag.bundle.pack import Manifest
+    from nodediag.bundle.gather import Gathered
+    from nodediag.bundle.pack import Manifest, Member
+    from nodediag.host.origin import Opened
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?")
 _BYTES: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
@@ -38,10 +42,18 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     help="Take along no more of the journal than fits; the manifest says what was left out.",
 )  # fmt: skip
 @click.option("--estimate", is_flag=True, help="Write nothing, print what would be in it and its size.")
-def command(output: str, max_size: int, estimate: bool, **node: object) -> int:  # noqa: FBT001 - click gives it so
+@anonymise_option
+def command(
+    output: str,
+    max_size: int,
+    estimate: bool,  # noqa: FBT001 - click gives it so
+    anonymise: str | None,
+    **node: object,
+) -> int:
     """Pack what a support ticket needs: all that the diagnosis read, its report, the journal's part, secrets masked.
 
-    `nodediag report --root FILE` says the same of it anywhere. Ends with 0 when the bundle was written, 2 for bad
+    `nodediag report --root FILE` says the same of it anywhere; with pseudonyms it is the checks' outcomes and the
+    verdict that stay. Ends with 0 when the bundle was written, 2 for bad
     usage, 4 when it could not be written, or when a secret was found in it.
     """
     options = collected(node)
@@ -49,45 +61,92 @@ def command(output: str, max_size: int, estimate: bool, **node: object) -> int: 
         raise UsageError("--record: a bundle holds the recording")
     if output == "-" and not estimate and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("-o: a bundle is no text for a terminal; wanted a file, such as -o node.tar.gz")
-    at = now()
+    at, key = now(), key_of(anonymise)
+
+    def keep(taken: Taken) -> None:
+        gathered = _gathered(taken)
+        _write(gathered if key is None else _disguised(gathered, key), "" if estimate else output, max_size)
+
     _progress("looking at the node")
-    look(options, at, lambda taken: _write(taken, "" if estimate else output, max_size), excerpt=True)
+    look(options, at, keep, excerpt=True)
     return Exit.OK
 
 
-def _write(taken: Taken, output: str, max_size: int) -> None:
+def _gathered(taken: Taken) -> "Gathered":
+    from nodediag.bundle.gather import Gathered  # noqa: PLC0415 - after the children were made
+    from nodediag.facts.inputs import INPUTS  # noqa: PLC0415 - as above
+
+    before = _manifest(taken.opened) if taken.opened.host.seen.origin is Origin.RECORDING else None
+    return Gathered(
+        report=taken.report,
+        told=taken.recorder.told,
+        head=taken.head,
+        others=taken.others,
+        profile=taken.profile,
+        asked=taken.asked,
+        signatures=taken.signatures,
+        journal=_journal(taken, before),
+        masked=taken.masked or ({} if before is None else {INPUTS: before.counts(INPUTS)}),
+    )
+
+
+def _journal(taken: Taken, before: "Manifest | None") -> "Member":
+    """Give the lines of the journal that are taken along: of this reading, or what a bundle took along before."""
+    from nodediag.bundle.gather import redactions  # noqa: PLC0415 - as above
+    from nodediag.bundle.pack import Member  # noqa: PLC0415 - as above
+
+    if taken.opened.host.seen.origin is Origin.RECORDING:
+        member = Member(path=JOURNAL, data=taken.opened.kept(JOURNAL) or b"", source="the journal")
+        return member if before is None else before.said_of(member)
+    kept = taken.excerpt
+    found = redactions(JOURNAL, kept.masked)
+    return Member(path=JOURNAL, data=kept.lines, source="the journal", took_us=kept.took_us, redactions=found)
+
+
+def _manifest(opened: "Opened") -> "Manifest | None":
+    """Give the manifest of a bundle, None for a recording that was never packed; raises UsageError."""
+    from nodediag.bundle.pack import MANIFEST, Manifest  # noqa: PLC0415 - as above
+
+    data = opened.kept(MANIFEST)
+    try:
+        return None if data is None else msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{MANIFEST} of the bundle is none of ours: {error}") from error
+
+
+def _disguised(gathered: "Gathered", key: bytes) -> "Gathered":
+    _progress("making pseudonyms")
+    return gathered.disguised(anonymiser(gathered.report, key, gathered.strings()))
+
+
+def _write(gathered: "Gathered", output: str, max_size: int) -> None:
     """Write the bundle, or say what would be in it where there is no output."""
     if output in {"", "-"}:
         held = BytesIO()
-        manifest = _packed(held, taken, max_size)
+        manifest = _packed(held, gathered, max_size)
         own.write_stdout(held.getvalue() if output else _estimated(manifest, held.getbuffer().nbytes))
     else:
         with own.draft(output) as file:
-            _packed(file, taken, max_size)
+            _packed(file, gathered, max_size)
 
 
-def _packed(out: BinaryIO, taken: Taken, max_size: int) -> "Manifest":
+def _packed(out: BinaryIO, gathered: "Gathered", max_size: int) -> "Manifest":
     """Pack with as much of the journal as there is room for, and look at what came of it.
 
     Raises OutputError where the rest alone is too large, or a secret is left.
     """
-    from nodediag.bundle import gather  # noqa: PLC0415 - after the children were made
-    from nodediag.bundle.pack import Member, Packing, fitting, survivors  # noqa: PLC0415 - as above
+    from nodediag.bundle.pack import Packing, fitting, survivors  # noqa: PLC0415 - after the children were made
 
     _progress("packing")
-    journal = taken.excerpt
-    if taken.opened.host.seen.origin is Origin.RECORDING:
-        journal = taken.opened.kept(JOURNAL) or b""
-    report = taken.report
-    with Packing(out, gather.folder_of(report), report.tool.version, report.observed_at) as packing:
-        packing.add(gather.judged(report, taken.profile, taken.signatures, asked=taken.asked))
-        packing.add(gather.recorded(taken.recorder, taken.head, taken.others))
+    report, journal = gathered.report, gathered.journal
+    with Packing(out, gathered.folder(), report.tool.version, report.observed_at) as packing:
+        packing.add(gathered.members())
         size = packing.size_bytes()
         if size > max_size:
             raise OutputError(f"--max-size {max_size}: what the verdict rests on takes {size} bytes")
-        if journal:
-            kept, left_out = fitting(journal, max_size - size)
-            packing.add([Member(path=JOURNAL, data=kept, source="the journal", left_out=left_out)])
+        if journal.data:
+            kept, left_out = fitting(journal.data, max_size - size)
+            packing.add([msgspec.structs.replace(journal, data=kept, left_out=journal.left_out + left_out)])
     _progress("looking for secrets that are left")
     found = survivors(out)
     if found:

@@ -10,7 +10,7 @@ import msgspec
 from nodediag.errors import UsageError
 from nodediag.host import own, package
 from nodediag.host.origin import Opened
-from nodediag.model.report import Origin
+from nodediag.model.report import FOLDERS, Origin
 
 if TYPE_CHECKING:
     from nodediag.logs.node import Logs
@@ -87,15 +87,17 @@ def logs_of(  # noqa: PLR0913 - what is read, and how
     excerpt: bool = False,
 ) -> "Logs":
     """Begin to read a node's journal, in a child that stays small where little has been imported yet."""
-    from nodediag.logs.node import LOGS, ReadLogs, kept, not_captured  # noqa: PLC0415 - `--help` need not load it
+    from nodediag.host.host import Taken  # noqa: PLC0415 - `--help` need not load it
+    from nodediag.logs.node import LOGS, ReadLogs, kept, not_captured  # noqa: PLC0415 - as above
 
     seen = opened.host.seen
     window, origin = options.window(seen.observed_at or now), seen.origin
     if origin is Origin.NONE:
         return not_captured(window)
     if origin is not Origin.RECORDING:
-        captured, budget_s = origin is Origin.TREE, _READING * timeout_s
-        return ReadLogs(opened.folder, signatures, window, budget_s=budget_s, captured=captured, excerpt=excerpt)
+        saved = Taken(seen.observed_at, seen.zone_s) if origin in FOLDERS else None
+        budget_s = _READING * timeout_s
+        return ReadLogs(opened.folder, signatures, window, budget_s=budget_s, saved=saved, excerpt=excerpt)
     if options.narrowed():
         raise UsageError(f"{options.narrowed()}: a recording holds what the journal told in its own window")
     return kept(opened.kept(LOGS), window, asked=True)

@@ -27,6 +27,7 @@ from nodediag.model.request import Request
 if TYPE_CHECKING:
     from nodediag.facts.inputs import Inputs
     from nodediag.facts.snapshot import Facts
+    from nodediag.logs.node import Excerpted
     from nodediag.profiles.load import Catalogue
 
 _LOCK_PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
@@ -55,7 +56,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     signatures: dict[str, str]
     recorder: Recorder
     others: dict[str, bytes]
-    excerpt: bytes = b""
+    masked: dict[str, dict[str, int]]  # in which of them, by the rule's id
+    excerpt: "Excerpted"
 
     @property
     def head(self) -> Head:
@@ -119,7 +121,10 @@ def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
     if asked is not None:
         profile = catalogue.add(f"{PROFILE} of the bundle", asked.decode("utf-8", "backslashreplace"))
     request = msgspec.structs.replace(request, profile=profile)
+    if keep is not None:
+        _counted()
     inputs = _inputs(opened, options)
+    counts = _counted() if keep is not None else {}
     recorder = opened.record() if keep is not None else None
     report = diagnose(opened.host, logs, catalogue, request, now, inputs=inputs)
     report = msgspec.structs.replace(report, captured=_captured(opened))
@@ -130,12 +135,20 @@ def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
         keep(
             Taken(
                 opened=opened, report=report, profile=judged_by, asked=bool(profile), signatures=signatures,
-                recorder=recorder, others=others, excerpt=logs.excerpt(),
+                recorder=recorder, others=others, masked={inputs_.INPUTS: counts} if counts else {},
+                excerpt=logs.excerpt(),
             )
         )  # fmt: skip
     if options.verbose:
         _log(report)
     return report
+
+
+def _counted() -> dict[str, int]:
+    """Give what was masked since this was asked before, by the rule's id."""
+    from nodediag.redact import counted  # noqa: PLC0415 - only who keeps the look needs it
+
+    return counted()
 
 
 def _judged_by(report: Report["Facts"], catalogue: "Catalogue", asked: str) -> str:

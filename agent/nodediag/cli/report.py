@@ -1,6 +1,6 @@
 """nodediag report."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +15,10 @@ from nodediag.cli.options import (
     wants_colour,
     wants_text,
 )
+from nodediag.cli.pseudonyms import anonymise_option, anonymiser, key_of
 from nodediag.errors import Exit, UsageError
 from nodediag.host import own
 from nodediag.model.outcome import Severity, Verdict
-
-KEY_BYTES: Final = 32
 
 if TYPE_CHECKING:
     from nodediag.facts.snapshot import Facts
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
     "--fail-on", type=click.Choice(("critical", "warning", "never")), default="critical", show_default=True,
     help="End with 1 from this severity on; `never` ends with 0 once a report is written.",
 )  # fmt: skip
-@click.option(
-    "--anonymise", metavar="KEYFILE",
-    help="Put pseudonyms for addresses and names, by this key: made where there is none.",
-)  # fmt: skip
+@anonymise_option
 def command(form: str | None, output: str, fail_on: str, anonymise: str | None, **node: object) -> int:
     """Collect, check, print: is this node what its image says it should be?
 
@@ -47,22 +43,14 @@ def command(form: str | None, output: str, fail_on: str, anonymise: str | None, 
     options = collected(node)
     if anonymise is not None and options.record is not None:
         raise UsageError("--anonymise with --record: a recording holds the node's own names and addresses")
-    key = own.secret("--anonymise", anonymise, KEY_BYTES) if anonymise is not None else None
+    key = key_of(anonymise)
     report = look(options, now())
     if key is not None:
-        report = _with_pseudonyms(report, key)
+        report = anonymiser(report, key).record(report)
     data = _rendered(report, "text" if wants_text(form, output) else form or "json", output)
     own.write_output(output, data)
     counted = {problem.severity for check in report.checks for problem in check.problems if problem.counts}
     return status(report.verdict, counted, fail_on)
-
-
-def _with_pseudonyms(report: "Report[Facts]", key: bytes) -> "Report[Facts]":
-    """Give the report with pseudonyms for addresses and names; ids and outcomes stay."""
-    from nodediag.anonymise import anonymised  # noqa: PLC0415 - only who asks for it pays
-
-    known = {report.node.hostname: "host", report.node.name: "node"}
-    return anonymised(report, key, known)
 
 
 def _rendered(report: "Report[Facts]", form: str, output: str) -> bytes:

@@ -192,10 +192,11 @@ Ask = (
 )
 
 
-class Content(msgspec.Struct, frozen=True, tag=True):
-    """Answers Read."""
+class Content(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Answers Read; what may hold a secret tells how many were `masked` in it, by the rule's id."""
 
     data: bytes
+    masked: dict[str, int] = {}
 
 
 class Names(msgspec.Struct, frozen=True, tag=True):
@@ -265,7 +266,7 @@ class Process(msgspec.Struct, frozen=True):
     cgroup: str = ""
 
 
-class ProcessList(msgspec.Struct, frozen=True, tag=True):
+class ProcessList(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Answers Processes, by pid; `complete` is false where only some were captured.
 
     `programs` is false where not every process showed which program it runs.
@@ -274,6 +275,7 @@ class ProcessList(msgspec.Struct, frozen=True, tag=True):
     processes: tuple[Process, ...]
     complete: bool
     programs: bool = False
+    masked: dict[str, int] = {}
 
 
 class UnameAnswer(msgspec.Struct, frozen=True, tag=True):
@@ -306,13 +308,14 @@ class Locked(msgspec.Struct, frozen=True, tag=True):
     held: bool
 
 
-class MetadataAnswer(msgspec.Struct, frozen=True, tag=True):
+class MetadataAnswer(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Answers Metadata; `refused` are the keys that the server does not tell, `server` is what it calls itself."""
 
     address: str
     server: str
     values: dict[str, str]
     refused: dict[str, Reason]
+    masked: dict[str, int] = {}
 
 
 class SystemdAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -413,11 +416,12 @@ class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cgroup_driver: str = ""
 
 
-class FilesBelow(msgspec.Struct, frozen=True, tag=True):
+class FilesBelow(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Answers Below, by path; `complete` is false where there were more than are told."""
 
     files: tuple[FileBelow, ...]
     complete: bool
+    masked: dict[str, int] = {}
 
 
 class SizesBelow(msgspec.Struct, frozen=True, tag=True):
@@ -441,6 +445,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     reason: Reason
 
 
+Counting: TypeAlias = Content | FilesBelow | MetadataAnswer | ProcessList  # tells what was masked in it
 Reply = (
     Content
     | Names

@@ -93,12 +93,23 @@ class Ahead(Protocol):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host is, for the report's `view`; `observed_at` is there where the node was looked at earlier."""
+    """What a host is, for the report's `view`; `observed_at` is there where the node was looked at earlier.
+
+    `zone_s` is how far the clocks of a sosreport are from UTC, where it says so.
+    """
 
     origin: Origin
     root: str
     uid: int
     observed_at: datetime | None = None
+    zone_s: int | None = None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """When files of a node were saved, and how far its clocks are from UTC, as far as that is known."""
+
+    at: datetime | None = None
+    zone_s: int | None = None
 
 
 class Host:

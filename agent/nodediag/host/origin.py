@@ -48,10 +48,11 @@ class Opened:
         self.host = Host(source, seen, self._ahead, self._rest)
         self.folder = folder  # of ours, which the node has as its root
         self.unpacked = ""  # a folder that is removed in the end
+        self.took_us = children.took_us
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""
-        recorder = Recorder(self._source)
+        recorder = Recorder(self._source, self.took_us)
         self.host = Host(recorder, self.host.seen, self._ahead, self._rest)
         return recorder
 
@@ -132,13 +133,25 @@ def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
             origin = Origin.TOOLBOX if real == TOOLBOX_ROOT else Origin.POD
             return _opened(children, origin, root, real, RedactingSource(children))
         if not is_recording(children):
-            return _opened(children, Origin.TREE, root, real, RedactingSource(TreeSource(children)))
+            return _opened_files(children, root, real, RedactingSource(TreeSource(children)))
         replay = ReplaySource(children, root)
     except BaseException:
         children.close()
         raise
     seen = Seen(origin=Origin.RECORDING, root=_visible(root), uid=own.uid(), observed_at=replay.observed_at)
-    return Opened(replay, seen, children, f"{real}/{FILES}")
+    opened = Opened(replay, seen, children, f"{real}/{FILES}")
+    opened.took_us = replay.took_us
+    return opened
+
+
+def _opened_files(children: Sacrifice, root: str, real: str, source: Source) -> Opened:
+    from nodediag.host import sosreport  # noqa: PLC0415 - only who has a folder needs it
+
+    if not sosreport.is_sosreport(children):
+        return _opened(children, Origin.TREE, root, real, source)
+    taken = sosreport.taken(children)
+    seen = Seen(origin=Origin.SOSREPORT, root=_visible(root), uid=own.uid(), observed_at=taken.at, zone_s=taken.zone_s)
+    return Opened(source, seen, children, real)
 
 
 def _opened(children: Sacrifice, origin: Origin, root: str, folder: str, source: Source | None = None) -> Opened:

@@ -1,7 +1,7 @@
 """Keeps all that a host was told, answers and failures alike, so that another host can tell it again."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -33,56 +33,88 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     root: str
 
 
-class Told(msgspec.Struct, frozen=True):
-    """Each further line: a question, and what was answered."""
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Each further line: a question, what was answered, and how long that took where it is known.
+
+    Without a reply it tells of a file at its path: how long it took to read, and how many secrets were `masked` in it,
+    by the rule's id; a reply tells that by itself.
+    """
 
     ask: Ask
-    reply: Reply
+    reply: Reply | msgspec.UnsetType = msgspec.UNSET
+    took_us: int | msgspec.UnsetType = msgspec.UNSET
+    masked: dict[str, int] = {}
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file of a recording, and what it tells."""
+
+    path: str
+    data: bytes
+    told: tuple[Told, ...]
 
 
 class Recorder:
-    """A source that passes on what another answers, and keeps it; one question has one answer, as in a replay."""
+    """A source that passes on what another answers, and keeps it; one question has one answer, as in a replay.
 
-    def __init__(self, source: Source) -> None:
+    `took_us` tells how long an answer took.
+    """
+
+    def __init__(self, source: Source, took_us: Callable[[Ask], int | None] = lambda _: None) -> None:
         self._source = source
+        self._took_us = took_us
         self._told: dict[tuple[str, str], Told] = {}
 
     def answer(self, ask: Ask) -> Reply:
         """Answer as the other source does."""
         told = self._told.get(key(ask))
-        if told is not None and told.ask == ask:
+        if told is not None and told.ask == ask and told.reply is not msgspec.UNSET:
             return told.reply
         reply = self._source.answer(ask)
         if not isinstance(ask, Lock):
-            self._told[key(ask)] = Told(ask, reply)
+            took_us = self._took_us(ask)
+            self._told[key(ask)] = Told(ask, reply, msgspec.UNSET if took_us is None else took_us)
         return reply
 
     def save(self, folder: str, head: Head, others: dict[str, bytes]) -> None:
         """Write the recording into a new or empty folder, with other files by their names."""
         longest = _PATH_MAX - len(os.path.abspath(folder).encode()) - len("/")
         try:
-            for name, data in (*self.files(head, longest), *others.items()):
+            for file in files(self.told, head, longest):
+                own.write_below(folder, file.path, file.data)
+            for name, data in others.items():
                 own.write_below(folder, name, data)
         except OSError as error:
             raise OutputError(f"--record {folder}: {error.strerror}") from error
 
-    def files(self, head: Head, longest: int) -> Iterator[tuple[str, bytes]]:
-        """Give the files of the recording, none with a longer path: what was read at its path, all else in one."""
-        encode = msgspec.json.Encoder().encode
-        lines = [encode(head)]
-        paths: set[str] = set()
-        folders: set[str] = set()
-        for told in self._told.values():
-            path = FILES + place(told.ask)
-            above = _above(path)
-            alone = fits(place(told.ask)) and len(path.encode()) < longest and path not in folders
-            if alone and isinstance(told.reply, Content) and not paths.intersection(above):
-                paths.add(path)
-                folders.update(above)
-                yield path, told.reply.data
-            else:
-                lines.append(encode(told))
-        yield ANSWERS, b"\n".join(lines) + b"\n"
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Give all that was asked and answered so far, in that order."""
+        return tuple(self._told.values())
+
+
+def files(every: Iterable[Told], head: Head, longest: int) -> Iterator[File]:
+    """Give the files of a recording, none with a longer path: what was read at its path, all else in one."""
+    encode = msgspec.json.Encoder().encode
+    lines = [encode(head)]
+    rest: list[Told] = []
+    paths: set[str] = set()
+    folders: set[str] = set()
+    for told in every:
+        path = FILES + place(told.ask)
+        above = _above(path)
+        alone = fits(place(told.ask)) and len(path.encode()) < longest and path not in paths | folders
+        if alone and isinstance(told.reply, Content) and not paths.intersection(above):
+            paths.add(path)
+            folders.update(above)
+            about = Told(told.ask, took_us=told.took_us, masked=told.reply.masked)
+            if about != Told(told.ask):
+                lines.append(encode(about))
+            yield File(path, told.reply.data, (about,))
+        else:
+            rest.append(told)
+            lines.append(encode(told))
+    yield File(ANSWERS, b"\n".join(lines) + b"\n", tuple(rest))
 
 
 def _above(path: str) -> list[str]:

@@ -9,6 +9,7 @@ from nodediag.host.answer_parts import FileBelow
 from nodediag.host.ask import (
     Ask,
     Content,
+    Counting,
     CriAnswer,
     FilesBelow,
     MetadataAnswer,
@@ -36,11 +37,7 @@ class RedactingSource:
         reply = self._source.answer(ask)
         if isinstance(ask, Read) and ask.only and isinstance(reply, Content):
             return Content(_only(reply.data, ask.only))
-        return (
-            _masked(reply)
-            if isinstance(reply, Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList)
-            else reply
-        )
+        return _masked(reply) if isinstance(reply, Counting | CriAnswer) else reply
 
 
 def _only(data: bytes, starts: tuple[str, ...]) -> bytes:
@@ -53,8 +50,17 @@ def _only(data: bytes, starts: tuple[str, ...]) -> bytes:
     )
 
 
-def _masked(reply: Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList) -> Reply:
-    from nodediag.redact import redact, redact_text  # noqa: PLC0415 - see above
+def _masked(reply: Counting | CriAnswer) -> Reply:
+    from nodediag.redact import counted  # noqa: PLC0415 - see above
+
+    counted()
+    masked = _without_secrets(reply)
+    counts = counted()
+    return msgspec.structs.replace(masked, masked=counts) if counts and isinstance(masked, Counting) else masked
+
+
+def _without_secrets(reply: Counting | CriAnswer) -> Counting | CriAnswer:
+    from nodediag.redact import counted, redact, redact_text  # noqa: PLC0415 - see above
 
     match reply:
         case Content(data=data):
@@ -63,6 +69,7 @@ def _masked(reply: Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessLi
             whole = b"\n".join(file.data for file in files)
             if redact(whole) == whole:
                 return reply
+            counted()
             return FilesBelow(tuple(FileBelow(file.path, redact(file.data)) for file in files), complete)
         case MetadataAnswer(address, server, values, refused):
             masked = {key: redact_text(value) for key, value in values.items()}

@@ -25,19 +25,26 @@ class ReplaySource:
             told = [decode(line) for line in lines]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{folder}/{ANSWERS} is not what `report --record` writes: {error}") from error
-        self._told = {key(entry.ask): entry.reply for entry in told}
+        self._told = {key(entry.ask): entry for entry in told}
 
     def answer(self, ask: Ask) -> Reply:
         """Answer as the node did."""
-        reply = self._told.get(key(ask))
-        if reply is not None:
-            return reply
+        told = self._told.get(key(ask))
+        if told is not None and told.reply is not msgspec.UNSET:
+            return told.reply
         if isinstance(ask, Read) and fits(ask.path):
             kept = self._files.answer(Read(f"/{FILES}{ask.path}", ask.cap_bytes))
+            if isinstance(kept, Content) and told is not None:
+                return Content(kept.data, told.masked)
             if not isinstance(kept, Failure) or kept.reason.code is not Code.ABSENT:
                 return kept
         where = place(ask)
         return Failure(Reason(code=Code.NOT_CAPTURED, detail=f"{where} was not asked for when this was recorded"))
+
+    def took_us(self, ask: Ask) -> int | None:
+        """Tell how long an answer took when it was recorded, None where that is not known."""
+        told = self._told.get(key(ask))
+        return None if told is None or told.took_us is msgspec.UNSET else told.took_us
 
 
 def is_recording(files: Source) -> bool:

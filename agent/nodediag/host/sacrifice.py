@@ -71,11 +71,12 @@ class Sacrifice:
         self._hung: set[str] = set()
         self._under_way: deque[Ask] = deque()
         self._early: dict[Ask, Reply] = {}
+        self._took_us: dict[Ask, int] = {}
         self._child: _Child | None = None
         self._left_behind: list[int] = []
         self._locks: list[int] = []
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode: Callable[[bytearray], Reply] = msgspec.msgpack.Decoder(Reply).decode
+        self._decode: Callable[[bytearray], tuple[int, Reply]] = msgspec.msgpack.Decoder(tuple[int, Reply]).decode
         with suppress(OSError):  # an answer will say why there is none
             self._started()
 
@@ -99,6 +100,10 @@ class Sacrifice:
             if not self._left_behind:
                 return
             time.sleep(pause_s)
+
+    def took_us(self, ask: Ask) -> int | None:
+        """Tell how long the child took for an answer, None for what it has not answered."""
+        return self._took_us.get(ask)
 
     def ahead(self, *asks: Ask) -> None:
         """Send questions whose answers will be wanted, so that the child works on them beside its parent.
@@ -152,7 +157,7 @@ class Sacrifice:
         try:
             if not sent:
                 child.send([self._encode(ask)], until)
-            return self._decode(child.receive(until, self._locks))
+            self._took_us[ask], reply = self._decode(child.receive(until, self._locks))
         except TimeoutError:
             self._drop()
             if "/" in where:
@@ -163,6 +168,7 @@ class Sacrifice:
             self._drop()
             detail = f"{where}: the child that asked died ({type(error).__name__})"
             return Failure(Reason(code=Code.CRASHED, detail=detail))
+        return reply
 
     def _started(self) -> "_Child":
         """Give the child, started if there is none; early, before the parent has grown, it stays small."""
@@ -266,7 +272,9 @@ def _serve(channel: socket.socket, make: Make, idle: Callable[[], None] | None, 
         waiting.register(channel, select.POLLIN)
         while header := stream.read(_HEADER_BYTES):
             ask = decode(stream.read(int.from_bytes(header, "big")))
-            _send(channel, encode(_answer(source, ask)), handed)
+            start = time.monotonic_ns()
+            reply = _answer(source, ask)
+            _send(channel, encode(((time.monotonic_ns() - start) // 1000, reply)), handed)
             if idle is not None and not waiting.poll(_MOMENT_MS):
                 idle()
                 idle = None

@@ -1,12 +1,15 @@
 """The journal of a node, from its files to what it tells; the part that runs in a child."""
 
+from time import monotonic_ns
 from typing import Final
 
 import msgspec
 
 from nodediag.host import journal_files, own
+from nodediag.host.host import Taken
 from nodediag.journal.journal import Journal, Query, Source, wall_time
 from nodediag.journal.pick import pick
+from nodediag.journal.printed import printed
 from nodediag.journal.reach import of_boot, short
 from nodediag.logs.excerpt import Excerpt
 from nodediag.logs.matcher import Matcher
@@ -28,19 +31,29 @@ def scan_files(  # noqa: PLR0913 - what is read, and how
     window: Window,
     *,
     budget_s: float = 60.0,
-    captured: bool = False,
+    saved: Taken | None = None,
     excerpt: bool = False,
 ) -> bytes:
-    """Read and judge the journal files below a root; what it came to is packed, for the way to the parent."""
+    """Read and judge the journal files below a root; what it came to is packed, for the way to the parent.
+
+    Of a folder with some of a node's files `saved` says when these were; it may hold what journalctl printed instead.
+    """
+    start = monotonic_ns()
     since_us, _ = window.query(()).window_us
-    journal = pick(journal_files.find(folder), since_us=0 if captured else since_us, budget_s=budget_s * _READING)
-    asked = _as_of(journal.sources(), window) if captured else window
+    found = journal_files.find(folder)
+    journal = pick(found, since_us=0 if saved else since_us, budget_s=budget_s * _READING)
+    if saved and not journal.sources():
+        journal = printed(folder, saved, window.now) or journal
+    asked = _as_of(journal.sources(), window) if saved and saved.at is None else window
     query = asked.query(UNITS)
     if journal.sources():
         matcher, kept = Matcher(merge(signatures)), Excerpt() if excerpt else None
         own.give_back()  # what it took to compile them
-        return msgspec.msgpack.encode(scan(journal, matcher, query, kept))
-    code = Code.NOT_CAPTURED if captured else Code.ABSENT
+        scanned = scan(journal, matcher, query, kept)
+        took_us = (monotonic_ns() - start) // 1000
+        masked = {} if kept is None else kept.counts()
+        return msgspec.msgpack.encode(msgspec.structs.replace(scanned, took_us=took_us, masked=masked))
+    code = Code.NOT_CAPTURED if saved else Code.ABSENT
     absent = Reason(code=code, detail=f"no journal file below {' or '.join(journal_files.FOLDERS)}", needs=NEEDS)
     losses = journal.blind_spots() or (BlindSpot(what=WHAT, reason=absent),)
     result = LogResult.unread(query.since, query.until, losses)

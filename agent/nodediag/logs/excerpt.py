@@ -5,7 +5,7 @@ kept beside the scan, in the child that reads the journal, and what is kept does
 """
 
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Final, TypeAlias
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from nodediag.journal.journal import KERNEL, Batch, Entry, Journal
-from nodediag.redact import redact_entries
+from nodediag.redact import counted, redact_entries
 
 MOST_MATCHED: Final = 100  # the last of each signature
 MOST_ERRORS: Final = 300  # the last of a unit
@@ -57,6 +57,7 @@ class _Unit:
         self._recent: deque[tuple[int, Batch, int]] = deque()  # with the number of the first, and the size
         self._recent_bytes = 0
         self._number = 0
+        self.counts: dict[str, int] = {}
         self._near_until = self._errors_until = -1
 
     def groups(self) -> tuple[tuple[_Last, ...], tuple[_Last, ...], tuple[_Last, ...]]:
@@ -120,7 +121,9 @@ class _Unit:
         kept = dict(entry for group in self.groups() for last in group for entry in last)
         numbers = sorted(kept)
         messages = redact_entries(kept[number].message[:_MOST_MESSAGE_BYTES] for number in numbers)
+        counted()
         self.masked = dict(zip(numbers, messages, strict=True))
+        self.counts = counted()
 
     def forget(self) -> None:
         """Let go of what was masked and is kept no longer."""
@@ -165,6 +168,13 @@ class Excerpt:
                     break
             for unit in self._units:
                 unit.forget()
+
+    def counts(self) -> dict[str, int]:
+        """Tell how often each rule masked something in what was kept of the units, before any of it was let go."""
+        counts: Counter[str] = Counter()
+        for unit in self._units:
+            counts.update(unit.counts)
+        return dict(sorted(counts.items()))
 
     def packed(self, journal: Journal) -> bytes:
         """Give the lines with their cursors, packed for the way to the parent."""

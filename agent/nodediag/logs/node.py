@@ -5,6 +5,7 @@ from typing import Final, Protocol
 import msgspec
 
 from nodediag.errors import ReadError, UsageError
+from nodediag.host.host import Taken
 from nodediag.host.nowhere import REASON as NOWHERE
 from nodediag.host.work import Work
 from nodediag.logs.scanned import Scanned
@@ -23,13 +24,24 @@ NOT_ASKED: Final = BlindSpot(
 _UNKEPT: Final = "the journal was not read when this was recorded"
 
 
+class Excerpted(msgspec.Struct, frozen=True):
+    """The lines that a bundle takes along, how many secrets were masked in them by rule, how long reading all took."""
+
+    lines: bytes = b""
+    masked: dict[str, int] = {}
+    took_us: int | msgspec.UnsetType = msgspec.UNSET
+
+
+NOTHING: Final = Excerpted()
+
+
 class Logs(Protocol):
     """What the journal of a node tells, however that is known."""
 
     def judged(self, family: OsFamily) -> LogResult:
         """Give what it means on an image; it is waited for here."""
 
-    def excerpt(self) -> bytes:
+    def excerpt(self) -> Excerpted:
         """Give the lines that a bundle takes along, where they were asked for; once it is judged."""
 
     def close(self) -> None:
@@ -39,7 +51,8 @@ class Logs(Protocol):
 class ReadLogs:
     """A node's journal files, read in a child that begins at once; made before the parent grows, it stays small.
 
-    `captured` is a folder with some of a node's files, and no date of its own. With `excerpt` a part of it is kept.
+    Of a folder with some of a node's files `saved` says when these were, where that is known. With `excerpt` a part of
+    the journal is kept.
     """
 
     def __init__(  # noqa: PLR0913 - what is read, and how
@@ -49,16 +62,16 @@ class ReadLogs:
         window: Window,
         *,
         budget_s: float,
-        captured: bool,
+        saved: Taken | None,
         excerpt: bool = False,
     ) -> None:
         self._window = window
-        self._excerpt = b""
+        self._scanned: Scanned | None = None
 
         def work() -> bytes:
             from nodediag.logs.collect import scan_files  # noqa: PLC0415 - only the child needs the engine
 
-            return scan_files(folder, signatures, window, budget_s=budget_s, captured=captured, excerpt=excerpt)
+            return scan_files(folder, signatures, window, budget_s=budget_s, saved=saved, excerpt=excerpt)
 
         self._work = Work(WHAT, work, budget_s=budget_s)
 
@@ -69,14 +82,16 @@ class ReadLogs:
         except ReadError as error:
             return unread(self._window, error.reason)
         self._work.close()
-        self._excerpt = scanned.excerpt
+        self._scanned = scanned
         return scanned.judged(family)
 
-    def excerpt(self) -> bytes:
+    def excerpt(self) -> Excerpted:
         """Give what the child kept."""
         from nodediag.logs.excerpt import unpacked  # noqa: PLC0415 - only a bundle wants it
 
-        return unpacked(self._excerpt)
+        if self._scanned is None:
+            return NOTHING
+        return Excerpted(unpacked(self._scanned.excerpt), self._scanned.masked, self._scanned.took_us)
 
     def close(self) -> None:
         """Let the child go."""
@@ -93,9 +108,9 @@ class KeptLogs(msgspec.Struct, frozen=True):
         del family
         return self.result
 
-    def excerpt(self) -> bytes:
+    def excerpt(self) -> Excerpted:
         """Give none: nothing was read."""
-        return b""
+        return NOTHING
 
     def close(self) -> None:
         """Nothing reads."""

@@ -16,6 +16,8 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     result: LogResult
     on_image: dict[str, dict[OsFamily, Severity]]
     excerpt: bytes = b""
+    masked: dict[str, int] = {}  # in the excerpt, by the rule's id
+    took_us: int = 0
 
     def judged(self, family: OsFamily) -> LogResult:
         """Give what it means on an image, the worst first."""

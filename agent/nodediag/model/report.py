@@ -28,6 +28,9 @@ class Origin(StrEnum):
     NONE = "none"
 
 
+FOLDERS: Final = frozenset({Origin.TREE, Origin.SOSREPORT})  # some of a node's files, saved
+
+
 class Scope(StrEnum):
     """Whether every check was selected."""
 
