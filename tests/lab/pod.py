@@ -11,6 +11,7 @@ from tests.lab.node import Node
 # the namespaces of the node that `kubectl debug node/NAME` shares
 DEBUG: Final = ("--net-host", "--with-ns", "pid:/proc/1/ns/pid", "--with-ns", "ipc:/proc/1/ns/ipc")
 HOST: Final = ("--mount", "type=bind,src=/,dst=/host,options=rbind:rw:rprivate")  # as the kubelet mounts it there
+_TRIES: Final = 3
 _TAR: Final = "/var/nodediag.tar"
 
 
@@ -25,6 +26,15 @@ class Pod:
         node.run("rm", _TAR)
 
     def run(self, *command: str, options: tuple[str, ...] = (*DEBUG, *HOST)) -> subprocess.CompletedProcess[str]:
-        """Run a command in a container of its own, as `kubectl debug --image=IMAGE -- COMMAND` does."""
-        self._runs += 1
-        return self.node.run("ctr", "run", "--rm", *options, AGENT, f"lab{self._runs}", *command, check=False)
+        """Run a command in a container of its own, as `kubectl debug --image=IMAGE -- COMMAND` does.
+
+        When a task ends, ctr closes what it copies the output from before it has copied all (Task.Delete of
+        containerd's client), and a busy machine loses the end of it: then it is run again.
+        """
+        for _ in range(_TRIES):
+            self._runs += 1
+            name = f"lab{self._runs}"
+            done = self.node.run("ctr", "run", "--rm", *options, AGENT, name, *command, check=False)
+            if not done.stdout or done.stdout.endswith("\n"):
+                break
+        return done

@@ -22,7 +22,8 @@ TIMER, SERVICE = "nodediag.timer", "nodediag.service"
 DROP_IN: Final = "/etc/systemd/system/nodediag.timer.d"
 SOON: Final = "[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n"
 MOST_EXPOSED: Final = 2.2  # what the kernel answers, the kubelet's port and root's files keep it from being less
-NO_CAPABILITY: Final = {"hostname", "stray_processes"}  # only a tracer may ask for PID 1's UTS namespace, and programs
+# only a tracer may ask for PID 1's UTS namespace, and programs; only the network's administrator for its filter
+NO_CAPABILITY: Final = {"hostname", "packet_filter", "stray_processes"}
 
 
 @pytest.fixture(scope="module")

@@ -108,12 +108,11 @@ def test_kubectl_debug_holds_on_to_them_until_its_pod_is_gone_as_its_guide_says(
 
 
 def test_the_toolbox_lets_volumes_go(cos: Node, toolbox: Toolbox, volume: Volume, ending: ExitStack) -> None:
-    shell = ending.enter_context(subprocess.Popen(toolbox.command("sleep", "1000"), stdin=subprocess.DEVNULL))
-    ending.callback(shell.terminate)
+    ending.enter_context(subprocess.Popen(toolbox.command("cat"), stdin=subprocess.PIPE))  # until its input ends
     where = f"/media/root{AT}"
-    wait_until(lambda: where in mounts_of(cos, "sleep 1000"), "the toolbox is there")
+    wait_until(lambda: where in mounts_of(cos, "cat"), "the toolbox is there")
     unmounted(cos)
-    assert where not in mounts_of(cos, "sleep 1000")
+    assert where not in mounts_of(cos, "cat")
     assert not volume.is_held
 
 
