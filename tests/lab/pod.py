@@ -11,7 +11,7 @@ from tests.lab.node import Node
 # the namespaces of the node that `kubectl debug node/NAME` shares
 DEBUG: Final = ("--net-host", "--with-ns", "pid:/proc/1/ns/pid", "--with-ns", "ipc:/proc/1/ns/ipc")
 HOST: Final = ("--mount", "type=bind,src=/,dst=/host,options=rbind:rw:rprivate")  # as the kubelet mounts it there
-_TRIES: Final = 3
+_TRIES: Final = 2
 _TAR: Final = "/var/nodediag.tar"
 
 
@@ -32,9 +32,11 @@ class Pod:
         containerd's client), and a busy machine loses the end of it: then it is run again.
         """
         for _ in range(_TRIES):
-            self._runs += 1
-            name = f"lab{self._runs}"
-            done = self.node.run("ctr", "run", "--rm", *options, AGENT, name, *command, check=False)
+            done = self._once(*command, options=options)
             if not done.stdout or done.stdout.endswith("\n"):
-                break
-        return done
+                return done
+        return self._once(*command, options=options)
+
+    def _once(self, *command: str, options: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        self._runs += 1
+        return self.node.run("ctr", "run", "--rm", *options, AGENT, f"lab{self._runs}", *command, check=False)

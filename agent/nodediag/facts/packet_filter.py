@@ -16,6 +16,7 @@ from nodediag.host.ask import Namespace
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import FileEvidence, PacketFilterEvidence
 from nodediag.model.reason import Code
+from nodediag.model.report import Origin
 
 NAMESPACE: Final = Namespace.MOUNT
 _CAPTURE: Final = "/sos_commands"
@@ -58,7 +59,7 @@ def collect(host: Host) -> PacketFilter:
     try:
         return derive(host.packet_filter().chains)
     except ReadError as error:
-        if error.reason.code not in _MISSING:
+        if error.reason.code not in _MISSING or host.seen.origin is Origin.NONE:
             raise
         said = error.reason
     for path in PATHS if _has_captured(host) else ():
