@@ -16,13 +16,15 @@ from tests.lab.machine import call
 from tests.lab.node import Node
 from tests.lab.pod import DEBUG, HOST, Pod
 from tests.lab.test_log_faults import wait_until
-from tests.lab.toolbox import Toolbox
+from tests.lab.toolbox import ROOT as TOOLBOX_ROOT, Toolbox
 from tests.manifests import daemonset
 
 AT: Final = "/var/lib/kubelet/pods/web/volumes/kubernetes.io~gce-pd/data"
 WATCHES: Final = ("nodediag", "watch", "--listen=none")
 HELD: Final = "held"
 DEVICE: Final = "/dev/disk-of-web"
+END: Final = "/root/end"
+STAYS: Final = f"until test -e {END}; do sleep 0.2; done"  # one that is killed would be a failed unit in the journal
 NODEDIAG_RUN: Final = ROOT / "packaging/cos/nodediag-run"
 
 
@@ -108,11 +110,12 @@ def test_kubectl_debug_holds_on_to_them_until_its_pod_is_gone_as_its_guide_says(
 
 
 def test_the_toolbox_lets_volumes_go(cos: Node, toolbox: Toolbox, volume: Volume, ending: ExitStack) -> None:
-    ending.enter_context(subprocess.Popen(toolbox.command("cat"), stdin=subprocess.PIPE))  # until its input ends
+    ending.enter_context(subprocess.Popen(toolbox.command("sh", "-c", STAYS), stdin=subprocess.DEVNULL))
+    ending.callback(cos.run, "touch", f"{TOOLBOX_ROOT}{END}")
     where = f"/media/root{AT}"
-    wait_until(lambda: where in mounts_of(cos, "cat"), "the toolbox is there")
+    wait_until(lambda: where in mounts_of(cos, f"sh -c {STAYS}"), "the toolbox is there")
     unmounted(cos)
-    assert where not in mounts_of(cos, "cat")
+    assert where not in mounts_of(cos, f"sh -c {STAYS}")
     assert not volume.is_held
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.lab.node import Node
 
-_ROOT: Final = "/var/lib/toolbox/root-gcr.io_cos-cloud_toolbox-latest"
+ROOT: Final = "/var/lib/toolbox/root-gcr.io_cos-cloud_toolbox-latest"
 _BINDS: Final = ("/:/media/root", "/mnt/disks:/media/root/mnt/disks", "/var:/media/root/var", "/home:/media/root/home")
 _PARTS: Final = "bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/lib64 etc/passwd etc/group"
 _LEFT_OUT: Final = ("containerd*", "ctr", "systemd*", "perl*", "gconv")
@@ -22,12 +22,12 @@ class Toolbox:
     def __init__(self, node: Node) -> None:
         self._node = node
         out = " ".join(f"--exclude='{name}'" for name in _LEFT_OUT)
-        node.run("mkdir", "-p", f"{_ROOT}/etc", f"{_ROOT}/media/root", f"{_ROOT}/root", f"{_ROOT}/opt")
-        node.run("sh", "-ec", f"tar -C / {out} -c {_PARTS} | tar -C {_ROOT} -x")
-        node.run("sh", "-ec", f"rm -f {_ROOT}/usr/lib/os-release; cat >{_ROOT}/etc/os-release", text=_RELEASE)
-        node.run("cp", "-a", node.program, f"{_ROOT}/opt")
-        node.run("mkdir", "-p", f"{_ROOT}/usr/local/bin")
-        node.run("ln", "-s", "/opt/nodediag/nodediag", f"{_ROOT}/usr/local/bin/nodediag")
+        node.run("mkdir", "-p", f"{ROOT}/etc", f"{ROOT}/media/root", f"{ROOT}/root", f"{ROOT}/opt")
+        node.run("sh", "-ec", f"tar -C / {out} -c {_PARTS} | tar -C {ROOT} -x")
+        node.run("sh", "-ec", f"rm -f {ROOT}/usr/lib/os-release; cat >{ROOT}/etc/os-release", text=_RELEASE)
+        node.run("cp", "-a", node.program, f"{ROOT}/opt")
+        node.run("mkdir", "-p", f"{ROOT}/usr/local/bin")
+        node.run("ln", "-s", "/opt/nodediag/nodediag", f"{ROOT}/usr/local/bin/nodediag")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `toolbox COMMAND` does."""
@@ -40,6 +40,6 @@ class Toolbox:
     @staticmethod
     def _starting(*command: str) -> list[str]:
         binds = [f"--bind={bind}" for bind in _BINDS]
-        nspawn = ["systemd-nspawn", "--quiet", f"--directory={_ROOT}", "--capability=all", *binds, "--user=root"]
+        nspawn = ["systemd-nspawn", "--quiet", f"--directory={ROOT}", "--capability=all", *binds, "--user=root"]
         service = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--setenv=SYSTEMD_NSPAWN_SHARE_SYSTEM=1"]
         return [*service, *nspawn, *command]
