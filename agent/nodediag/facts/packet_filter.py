@@ -12,11 +12,10 @@ import msgspec
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.host.answer_parts import BaseChain, Policy
-from nodediag.host.ask import Namespace
+from nodediag.host.ask import Namespace, PacketFilter as Asked, place
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import FileEvidence, PacketFilterEvidence
 from nodediag.model.reason import Code
-from nodediag.model.report import Origin
 
 NAMESPACE: Final = Namespace.MOUNT
 _CAPTURE: Final = "/sos_commands"
@@ -59,7 +58,7 @@ def collect(host: Host) -> PacketFilter:
     try:
         return derive(host.packet_filter().chains)
     except ReadError as error:
-        if error.reason.code not in _MISSING or host.seen.origin is Origin.NONE:
+        if error.reason.code not in _MISSING:
             raise
         said = error.reason
     for path in PATHS if _has_captured(host) else ():
@@ -68,7 +67,8 @@ def collect(host: Host) -> PacketFilter:
         except ReadError as error:
             if error.reason.code not in _MISSING:
                 raise
-    needs = CAPTURED if said.code is Code.NOT_CAPTURED else said.needs or NEEDS
+    # a folder knows no more than what it lacks
+    needs = CAPTURED if said.needs == place(Asked()) else said.needs or NEEDS
     raise ReadError("packet filter", msgspec.structs.replace(said, needs=needs))
 
 
