@@ -25,6 +25,7 @@ PATHS: Final = tuple(f"{folder}/{name}" for folder in _FOLDERS for name in _NAME
 CAP_BYTES: Final = 16 * 1024 * 1024
 CAPTURED: Final = "what `iptables -vnxL` or `nft list ruleset` prints, as a sosreport keeps it"
 NEEDS: Final = f"root with CAP_NET_ADMIN on the running node; of a capture, {CAPTURED}"
+_NEEDS: Final = {Code.NOT_CAPTURED: CAPTURED, Code.ABSENT: NEEDS}
 CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
 NONE: Final = "none"
 _MISSING: Final = frozenset({Code.ABSENT, Code.NOT_CAPTURED})
@@ -67,9 +68,8 @@ def collect(host: Host) -> PacketFilter:
         except ReadError as error:
             if error.reason.code not in _MISSING:
                 raise
-    # a folder knows no more than what it lacks
-    needs = CAPTURED if said.needs == place(Asked()) else said.needs or NEEDS
-    raise ReadError("packet filter", msgspec.structs.replace(said, needs=needs))
+    known = said.needs if said.needs != place(Asked()) else ""  # a folder knows no more than what it lacks
+    raise ReadError("packet filter", msgspec.structs.replace(said, needs=known or _NEEDS[said.code]))
 
 
 def _has_captured(host: Host) -> bool:
