@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ import pytest
 from nodediag.facts.snapshot import Facts
 from nodediag.model.report import Report
 from tests.planted import LINES
+from tests.unpacked import whole
 from tests.watch.conftest import Node
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
@@ -60,16 +60,6 @@ def report(root: Path, *arguments: str) -> Report[Facts]:
     return msgspec.json.decode(told, type=Report[Facts])
 
 
-def opened(file: Path) -> dict[str, bytes]:
-    held: dict[str, bytes] = {}
-    with tarfile.open(file) as tar:
-        for entry in tar:
-            data = tar.extractfile(entry)
-            assert data is not None
-            held[entry.name] = data.read()
-    return held
-
-
 def outcomes(told: Report[Facts]) -> object:
     found = [(check.id, check.outcome, [problem.severity for problem in check.problems]) for check in told.checks]
     return found, told.verdict, told.verdict_because, told.node.image_type, told.node.os, told.node.runtime
@@ -105,12 +95,12 @@ def test_ids_and_outcomes_are_those_of_the_node(name: str, tmp_path: Path) -> No
     plain, again = report(root), report(file)
     assert outcomes(again) == outcomes(plain)
     if plain.node.hostname not in {"unknown", "localhost"}:
-        held = opened(file)
+        held = whole(file)
         assert plain.node.hostname.encode() not in "".join(held).encode() + b"".join(held.values())
 
 
 def test_nobody_is_named_in_any_file_nor_by_a_file_s_name(node: Node, bundle: Path) -> None:
-    held = opened(bundle)
+    held = whole(bundle)
     public = {path for path in held if "/data/" in path}  # this release's own signatures, the same for everybody
     text = "\n".join(path + "\n" + data.decode() for path, data in held.items() if path not in public)
     assert [name for name in NAMED if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text)] == []
@@ -126,20 +116,20 @@ def test_what_somebody_is_called_is_the_same_as_in_a_report_by_that_key(
 ) -> None:
     given = ("--node-object", str(tmp_path / "object.json"), "--anonymise", str(tmp_path / "key"))
     made = report(node.root, *given)
-    inside = next(data for path, data in opened(bundle).items() if path.endswith("/report.json"))
+    inside = next(data for path, data in whole(bundle).items() if path.endswith("/report.json"))
     packed = msgspec.json.decode(inside, type=Report[Facts])
     assert packed.node == made.node
     assert packed.node.name.startswith("gke-node-")
     assert packed.facts.mounts == made.facts.mounts
     assert packed.facts.node_object == made.facts.node_object
-    assert packed.node.name in next(path for path in opened(bundle) if path.endswith("/report.json"))
+    assert packed.node.name in next(path for path in whole(bundle) if path.endswith("/report.json"))
 
 
 def test_no_secret_is_given_away_either(node: Node, tmp_path: Path) -> None:
     node.log(*(f"E1121 10:00:00.0 1 a.go:1] {one.name or 'x'}={one.value}" for one in LINES if "\n" not in one.value))
     file = tmp_path / "node.tar.gz"
     run("bundle", "--root", str(node.root), "-o", str(file), "--anonymise", str(tmp_path / "key"))
-    text = b"\n".join(opened(file).values()).decode()
+    text = b"\n".join(whole(file).values()).decode()
     assert [(one.kind, one.name) for one in LINES if one.left(text)] == []
 
 
@@ -152,5 +142,5 @@ def test_a_file_of_one_s_own_is_judged_by_and_names_nobody(node: Node, tmp_path:
     given = ("--root", str(node.root), "--profile", str(mine))
     run("bundle", *given, "-o", str(file), "--anonymise", str(tmp_path / "key"))
     assert outcomes(report(file)) == outcomes(report(node.root, "--profile", str(mine)))
-    (profile,) = (data.decode() for path, data in opened(file).items() if path.endswith("/profile.toml"))
+    (profile,) = (data.decode() for path, data in whole(file).items() if path.endswith("/profile.toml"))
     assert not re.search("zoe|payments", profile)

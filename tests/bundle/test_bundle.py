@@ -20,6 +20,7 @@ from nodediag.facts.snapshot import Facts
 from nodediag.host import archive
 from nodediag.model.report import Origin, Report
 from tests.planted import LINES
+from tests.unpacked import opened
 from tests.watch.conftest import Node
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
@@ -48,16 +49,6 @@ def bundle(root: Path, output: Path, *arguments: str) -> dict[str, bytes]:
     """Make a bundle, and give what is in it."""
     run("bundle", "--root", str(root), "-o", str(output), *arguments)
     return opened(output)
-
-
-def opened(file: Path) -> dict[str, bytes]:
-    held: dict[str, bytes] = {}
-    with tarfile.open(file) as tar:
-        for entry in tar:
-            data = tar.extractfile(entry)
-            assert data is not None
-            held[entry.name.partition("/")[2]] = data.read()
-    return held
 
 
 def inside(file: Path) -> Report[Facts]:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tarfile
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from nodediag.host.origin import open_host
 from nodediag.host.recording import Head
 from nodediag.model.report import Origin
 from nodediag.redact import rules
+from tests import unpacked
 from tests.watch.conftest import Node
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
@@ -31,12 +31,7 @@ def run(*arguments: str) -> None:
 
 
 def opened(file: Path) -> tuple[Manifest, dict[str, bytes]]:
-    held: dict[str, bytes] = {}
-    with tarfile.open(file) as tar:
-        for entry in tar:
-            data = tar.extractfile(entry)
-            assert data is not None
-            held[entry.name.partition("/")[2]] = data.read()
+    held = unpacked.opened(file)
     return msgspec.json.decode(held.pop(MANIFEST), type=Manifest), held
 
 

@@ -4,13 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.planted import FORMATS, LINES, SECRETS, plain
+from tests.unpacked import whole
 from tests.watch.conftest import Node, Watched
 
 NODEDIAG = (sys.executable, "-I", "-m", "nodediag")
@@ -92,9 +92,7 @@ def test_no_secret_is_in_a_bundle(well: Path, options: tuple[str, ...], tmp_path
     file = tmp_path / "node.tar.gz"
     key = tuple(str(tmp_path / "key") for _ in options)
     run("bundle", "--no-logs", "--root", str(well), "-o", str(file), *options, *key)
-    with tarfile.open(file) as tar:
-        opened = [tar.extractfile(entry) for entry in tar]
-        text = "\n".join(data.read().decode("utf-8", "surrogateescape") for data in opened if data is not None)
+    text = "\n".join(data.decode("utf-8", "surrogateescape") for data in whole(file).values())
     assert left(text) == []
     assert text.count(MARK) > len(LINES)
 

@@ -14,6 +14,7 @@ from nodediag.host.ask import Ask, Content, Failure, PathStat, PathType, Read, R
 from nodediag.host.host import Taken
 from nodediag.host.sosreport import is_sosreport, taken
 from nodediag.model.reason import Code, Reason
+from tests.unpacked import opened
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
 SICK: Final = (
@@ -143,10 +144,7 @@ def test_packed_it_says_the_same_and_so_does_a_bundle_of_it(sosreport: Path, tmp
     assert report(packed)["view"]["origin"] == "sosreport"
     subprocess.run([*NODEDIAG, "bundle", "--root", str(packed), "-o", str(bundle)], check=True)
     assert told(report(bundle)) == told(made)
-    with tarfile.open(bundle) as tar:
-        (journal,) = (tar.extractfile(one) for one in tar.getmembers() if one.name.endswith("/journal.jsonl"))
-        assert journal is not None
-        assert journal.read().count(b"PLEG is not healthy") == 3
+    assert opened(bundle)["journal.jsonl"].count(b"PLEG is not healthy") == 3
 
 
 def test_without_a_date_it_is_as_of_its_newest_entry(sosreport: Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from tests.lab.node import Node
 from tests.lab.same import Json
 from tests.lab.seen import NOT_HERE, Seen, seen
 from tests.lab.test_log_faults import drop_in, wait_until
+from tests.unpacked import opened
 
 NOBODY: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
 SICK: Final = """\
@@ -40,16 +40,6 @@ def broken(node: Node) -> None:
     node.run("tee", "-a", "/etc/containerd/config.toml", text=f"\n# password = '{SECRET}'\n")
     logged = ("journalctl", "--unit=kubelet", "--output=cat", "--grep=PLEG is not healthy", "--quiet")
     wait_until(lambda: node.run(*logged, check=False).stdout.count("PLEG") >= 3, "the kubelet logs that it is sick")
-
-
-def opened(file: Path) -> dict[str, bytes]:
-    held: dict[str, bytes] = {}
-    with tarfile.open(file) as tar:
-        for entry in tar:
-            data = tar.extractfile(entry)
-            assert data is not None
-            held[entry.name.partition("/")[2]] = data.read()
-    return held
 
 
 def carried(node: Node, inside: str, there: Node) -> None:
