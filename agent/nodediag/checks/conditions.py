@@ -10,7 +10,7 @@ from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.node_object import NodeCondition, NodeObject
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told
-from nodediag.model.evidence import Evidence, JournalEvidence, NodeObjectEvidence
+from nodediag.model.evidence import Evidence, NodeObjectEvidence
 from nodediag.model.logs import LogFinding, LogResult
 from nodediag.model.outcome import Problem, Requirement, Subject
 from nodediag.model.reason import Code, Reason
@@ -116,11 +116,7 @@ def _quoted(theirs: NodeObject, condition: NodeCondition) -> NodeObjectEvidence:
 
 
 def _samples(findings: tuple[LogFinding, ...]) -> tuple[Evidence, ...]:
-    return tuple(
-        JournalEvidence(cursor=sample.cursor, time=sample.time, unit=sample.unit, text=sample.text)
-        for one in findings
-        for sample in one.samples
-    )
+    return tuple(sample.evidence for one in findings for sample in one.samples)
 
 
 def _requirement(profile: Profile, kind: str, rule: ConditionRule) -> Requirement:

@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from typing import Final
 
-from nodediag.checks import threshold
+from nodediag.checks import history, threshold
 from nodediag.checks.check import Check, check
 from nodediag.checks.logs import must_be_whole
 from nodediag.facts.fact import need
 from nodediag.facts.snapshot import Facts
 from nodediag.logs.node import NEEDS
-from nodediag.model.evidence import JournalEvidence
-from nodediag.model.logs import LogFinding
 from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.profiles.profile import Profile
 
 _KEY: Final = "logs.evictions"
 _POD: Final = "pod="
-_OF_KUBELET: Final = "kubelet."
 # The conditions of the signatures that tell of it; others of the same need, as the kernel's, are not the kubelet's.
 _CONDITIONS: Final = frozenset({
     "disk-pressure-eviction", "memory-pressure-eviction", "inode-exhaustion", "pid-exhaustion",
@@ -32,10 +29,7 @@ def evictions(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """
     rule = threshold.asked(profile, _KEY)
     logs = need(facts.logs)
-    for finding in logs.signatures:
-        told_of = finding.active and finding.severity is not Severity.INFO
-        if told_of or finding.condition not in _CONDITIONS or not finding.id.startswith(_OF_KUBELET):
-            continue
+    for finding in history.untold(logs, _CONDITIONS):
         pods = tuple(one for one in finding.subjects if one.startswith(_POD))
         own = finding.severity is Severity.INFO  # a pod over its own limit: the node was never in need
         grave = None if own else threshold.broken(rule, len(pods) or finding.count)
@@ -43,24 +37,15 @@ def evictions(facts: Facts, profile: Profile) -> Iterator[Problem]:
         yield Problem(
             severity=Severity.INFO if grave is None else grave[0],
             subject=Subject("signature", finding.id),
-            message=f"{'' if own else 'it is over: '}{finding.title}{about}, {_often(finding)}",
+            message=f"{'' if own else 'it is over: '}{finding.title}{about}, {history.often(finding)}",
             expected="no eviction",
-            observed=_often(finding),
+            observed=history.often(finding),
             values={"condition": finding.condition, "count": finding.count, "pods": pods, "last": finding.last},
             requirement=threshold.requirement(profile, _KEY, rule),
             remedy=finding.remedy or rule.remedy,
-            evidence=tuple(
-                JournalEvidence(cursor=one.cursor, time=one.time, unit=one.unit, text=one.text)
-                for one in finding.samples
-            ),
+            evidence=tuple(one.evidence for one in finding.samples),
         )
     must_be_whole(logs)
-
-
-def _often(finding: LogFinding) -> str:
-    if finding.count == 1:
-        return f"once, at {finding.last}"
-    return f"{finding.count} times from {finding.first} to {finding.last}"
 
 
 CHECKS: Final[tuple[Check, ...]] = (evictions,)

@@ -10,7 +10,7 @@ from nodediag.checks.check import Check, NotApplicableError, check
 from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
 from nodediag.images.version import numbers
-from nodediag.model.evidence import Evidence, JournalEvidence
+from nodediag.model.evidence import Evidence
 from nodediag.model.image import ImageType
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
 from nodediag.model.reason import Code, Reason
@@ -152,9 +152,7 @@ def _signature(facts: Facts, shown: Shown) -> _Seen | None:
     found = next((one for one in need(facts.logs).signatures if one.id == shown.signature), None)
     if found is None:
         return None
-    lines = tuple(
-        JournalEvidence(cursor=one.cursor, time=one.time, unit=one.unit, text=one.text) for one in found.samples[:1]
-    )
+    lines = tuple(one.evidence for one in found.samples[:1])
     return _Seen(f"{shown.signature} in the journal", lines)
 
 

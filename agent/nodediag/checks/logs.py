@@ -11,7 +11,7 @@ from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.snapshot import Facts
 from nodediag.logs.node import NEEDS
 from nodediag.model.evidence import FileEvidence, JournalEvidence
-from nodediag.model.logs import AbruptEnd, LogFinding, LogResult, LogSample
+from nodediag.model.logs import AbruptEnd, LogFinding, LogResult
 from nodediag.model.outcome import Problem, Requirement, Severity, Subject
 from nodediag.model.reason import BlindSpot, Code, Reason
 from nodediag.profiles.profile import Profile
@@ -117,7 +117,7 @@ def _problem(finding: LogFinding) -> Problem:
         },
         requirement=Requirement(profile="signatures", key=finding.id, why=finding.cause, source=finding.source),
         remedy=finding.remedy,
-        evidence=tuple(map(_evidence, finding.samples)),
+        evidence=tuple(one.evidence for one in finding.samples),
     )
 
 
@@ -131,7 +131,7 @@ def _crash(end: AbruptEnd, logs: LogResult) -> Problem:
         expected="the messages of a shutdown at the end of a boot",
         observed=f"its last line is: {end.lines[-1].text if end.lines else ''}",
         remedy="read its last lines; ask the cloud for the serial console, and for host errors or resets at that time",
-        evidence=tuple(map(_evidence, end.lines)),
+        evidence=tuple(one.evidence for one in end.lines),
     )
 
 
@@ -153,7 +153,7 @@ def _heard(spots: tuple[BlindSpot, ...], logs: LogResult) -> tuple[JournalEviden
     said = [
         finding for finding in logs.signatures if any(spot.reason.detail.startswith(finding.title) for spot in spots)
     ]
-    return tuple(_evidence(sample) for finding in said for sample in finding.samples)
+    return tuple(sample.evidence for finding in said for sample in finding.samples)
 
 
 def _files(name: str, logs: LogResult) -> tuple[FileEvidence, ...]:
@@ -173,10 +173,6 @@ def _by_subject(losses: tuple[BlindSpot, ...]) -> dict[str, tuple[BlindSpot, ...
     for loss in losses:
         found[loss.what] = (*found.get(loss.what, ()), loss)
     return found
-
-
-def _evidence(sample: LogSample) -> JournalEvidence:
-    return JournalEvidence(cursor=sample.cursor, time=sample.time, unit=sample.unit, text=sample.text)
 
 
 def _span(milliseconds: int) -> str:

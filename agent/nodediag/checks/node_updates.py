@@ -3,19 +3,16 @@
 from collections.abc import Iterator
 from typing import Final
 
-from nodediag.checks import threshold
+from nodediag.checks import history, threshold
 from nodediag.checks.check import Check, check
 from nodediag.checks.logs import must_be_whole
 from nodediag.facts.fact import need
 from nodediag.facts.snapshot import Facts
 from nodediag.logs.node import NEEDS
-from nodediag.model.evidence import JournalEvidence
-from nodediag.model.logs import LogFinding
 from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.profiles.profile import Profile
 
 _KEY: Final = "logs.node-updates"
-_OF_KUBELET: Final = "kubelet."
 # Lines about the lease or the status that name the network as their reason are told by the third.
 _CONDITIONS: Final = frozenset({"node-lease-failed", "node-status-update-failed", "api-server-unreachable"})
 
@@ -29,17 +26,14 @@ def updates(facts: Facts, profile: Profile) -> Iterator[Problem]:
     """
     rule = threshold.asked(profile, _KEY)
     logs = need(facts.logs)
-    for finding in logs.signatures:
-        told_of = finding.active and finding.severity is not Severity.INFO
-        if told_of or finding.condition not in _CONDITIONS or not finding.id.startswith(_OF_KUBELET):
-            continue
+    for finding in history.untold(logs, _CONDITIONS):
         grave = threshold.broken(rule, finding.count)
         yield Problem(
             severity=Severity.INFO if grave is None else grave[0],
             subject=Subject("signature", finding.id),
-            message=f"it is over: {finding.title}, {_often(finding)}",
+            message=f"it is over: {finding.title}, {history.often(finding)}",
             expected="no such message",
-            observed=_often(finding),
+            observed=history.often(finding),
             values={
                 "condition": finding.condition,
                 "count": finding.count,
@@ -48,18 +42,9 @@ def updates(facts: Facts, profile: Profile) -> Iterator[Problem]:
             },
             requirement=threshold.requirement(profile, _KEY, rule),
             remedy=rule.remedy,
-            evidence=tuple(
-                JournalEvidence(cursor=one.cursor, time=one.time, unit=one.unit, text=one.text)
-                for one in finding.samples
-            ),
+            evidence=tuple(one.evidence for one in finding.samples),
         )
     must_be_whole(logs)
-
-
-def _often(finding: LogFinding) -> str:
-    if finding.count == 1:
-        return f"once, at {finding.last}"
-    return f"{finding.count} times from {finding.first} to {finding.last}"
 
 
 CHECKS: Final[tuple[Check, ...]] = (updates,)

@@ -25,10 +25,9 @@ PATHS: Final = tuple(f"{folder}/{name}" for folder in _FOLDERS for name in _NAME
 CAP_BYTES: Final = 16 * 1024 * 1024
 CAPTURED: Final = "what `iptables -vnxL` or `nft list ruleset` prints, as a sosreport keeps it"
 NEEDS: Final = f"root with CAP_NET_ADMIN on the running node; of a capture, {CAPTURED}"
-_NEEDS: Final = {Code.NOT_CAPTURED: CAPTURED, Code.ABSENT: NEEDS}
+_MISSING: Final = {Code.NOT_CAPTURED: CAPTURED, Code.ABSENT: NEEDS}
 CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
 NONE: Final = "none"
-_MISSING: Final = frozenset({Code.ABSENT, Code.NOT_CAPTURED})
 _FAMILIES: Final = frozenset({"ip", "inet"})
 _TABLE: Final = re.compile(r"table (?P<family>[a-z0-9]+) ")
 _IPTABLES: Final = re.compile(r"Chain (?P<chain>INPUT|FORWARD|OUTPUT) \(policy (?P<policy>ACCEPT|DROP)\b")
@@ -69,7 +68,7 @@ def collect(host: Host) -> PacketFilter:
             if error.reason.code not in _MISSING:
                 raise
     known = said.needs if said.needs != place(Asked()) else ""  # a folder knows no more than what it lacks
-    raise ReadError("packet filter", msgspec.structs.replace(said, needs=known or _NEEDS[said.code]))
+    raise ReadError("packet filter", msgspec.structs.replace(said, needs=known or _MISSING[said.code]))
 
 
 def _has_captured(host: Host) -> bool:

@@ -5,6 +5,7 @@ from typing import Self
 
 import msgspec
 
+from nodediag.model.evidence import JournalEvidence
 from nodediag.model.outcome import Severity
 from nodediag.model.reason import BlindSpot
 
@@ -16,6 +17,11 @@ class LogSample(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     cursor: str
     text: str
+
+    @property
+    def evidence(self) -> JournalEvidence:
+        """What a problem quotes of it."""
+        return JournalEvidence(cursor=self.cursor, time=self.time, unit=self.unit, text=self.text)
 
 
 class LogRelation(msgspec.Struct, frozen=True, kw_only=True):
