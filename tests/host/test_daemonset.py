@@ -114,4 +114,6 @@ def test_what_the_covers_are_for(enter: "Enter") -> None:
     told = json.loads(done.stdout)
     if not any("binfmt_misc" in line for line in Path("/proc/filesystems").read_text().split("\n")):
         pytest.skip("this kernel has no binfmt_misc, so nothing below /proc is writable")
+    if Path("/proc/sys/fs/binfmt_misc").is_mount():
+        pytest.skip("binfmt_misc is mounted here already, so its empty folder cannot be reached")
     assert told["writable"] == ["/host/proc/sys/fs/binfmt_misc"]
