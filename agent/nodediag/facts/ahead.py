@@ -8,7 +8,20 @@ from typing import Final
 
 from nodediag.facts.packages import CAP_BYTES, FIELDS, STATUS_PATH
 from nodediag.facts.process_list import ASK
-from nodediag.host.ask import Ask, Below, Kubeconfig, List, Namespaces, Read, Readlink, Stat, Uname, Units
+from nodediag.host.ask import (
+    Ask,
+    Below,
+    Certificates,
+    Kubeconfig,
+    List,
+    Namespaces,
+    PacketFilter,
+    Read,
+    Readlink,
+    Stat,
+    Uname,
+    Units,
+)
 from nodediag.host.host import TEXT_CAP_BYTES
 
 _MIB: Final = 1024 * 1024
@@ -41,11 +54,16 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_read("/proc/modules", "/proc/filesystems", cap_bytes=16 * _MIB),
     *_stat("/usr/sbin/mkfs.ext4", "/usr/sbin/mkfs.xfs", "/usr/sbin/mount.nfs", "/usr/sbin/mount.nfs4"),
     *_stat("/usr/sbin/mount.ceph", "/usr/bin/rbd", "/usr/sbin/iscsiadm"),
+    *_stat("/sbin/mkfs.ext4", "/sbin/mkfs.xfs", "/sbin/mount.nfs", "/sbin/mount.nfs4", "/sbin/mount.ceph"),
+    *_stat("/sbin/iscsiadm", "/home/kubernetes/containerized_mounter/mounter"),
     *_listed("/sys/class/iscsi_session", "/sys/class/fc_host"),
     *_read("/etc/containerd/config.toml", "/proc/meminfo", "/proc/vmstat"),
-    *_listed("/etc/cni/net.d"),
+    *_listed("/var/lib/kubelet", "/etc/cni/net.d"),
     *_stat("/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock", "/run/dockershim.sock"),
+    *_stat("/run/k3s/containerd/containerd.sock"),
     Kubeconfig("/var/lib/kubelet/kubeconfig"),
+    Kubeconfig("/etc/kubernetes/kubelet.conf"),
+    Certificates("/var/lib/kubelet/pki/kubelet.crt"),
     *_stat("/var/lib/kube-proxy/kubeconfig", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
     *_stat("/var/lib/kubelet/pki/kubelet-server-current.pem"),
     *_read("/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"),
@@ -53,6 +71,8 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_read("/proc/sys/kernel/pid_max", "/proc/sys/fs/file-nr"),
     *_read("/proc/sys/fs/inotify/max_user_instances", "/proc/sys/fs/inotify/max_user_watches"),
     *_read("/proc/sys/net/netfilter/nf_conntrack_max"),
+    *_stat("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"),
+    *_read("/sys/fs/cgroup/kubepods.slice/pids.current", "/sys/fs/cgroup/kubepods/pids.current"),
     *_listed("/etc/systemd/system", "/run/systemd/system", "/etc/systemd/system.control"),
     *_listed("/run/systemd/system.control", "/usr/lib/systemd/system"),
     *_read("/etc/systemd/journald.conf"),
@@ -63,8 +83,10 @@ ASKS: Final[tuple[Ask, ...]] = (
     *_listed("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/bin", "/etc", "/home/kubernetes/bin"),
     *_listed("/var/lib/google", "/var/lib/google/bin", "/var/lib/toolbox", "/mnt/disks", "/nix"),
     *_stat("/usr/bin/toolbox"),
-    *_read("/run/cloud-init/result.json"),
+    *_read("/run/cloud-init/result.json", "/run/cloud-init/status.json"),
+    *_stat("/run/cloud-init/disabled", "/etc/cloud/cloud-init.disabled"),
     *_read("/sys/module/module/parameters/sig_enforce", "/sys/kernel/security/lsm"),
+    PacketFilter(),
     *_listed("/sos_commands"),
     *_stat("/usr/sbin/update_engine"),
     *_read("/home/kubernetes/npd-custom-plugins/configs/init-sysctls.conf"),

@@ -73,8 +73,11 @@ def collect(host: Host) -> Partitions:
     """Read every block device that is in use; loop and RAM devices without a size are left out."""
     names = host.list(PATH)
     wanted = sorted((name for name in names if not name.startswith("ram")), key=lambda name: name.startswith("loop"))
-    host.ahead(*(ask for name in sorted(wanted[:MOST]) for ask in _asked(f"{PATH}/{name}")))
-    found = [_device(host, name) for name in sorted(wanted[:MOST])]
+    looked_at = sorted(wanted[:MOST])
+    host.ahead(*(ask for name in looked_at for ask in _asked(f"{PATH}/{name}")))
+    events = {name: _pairs(_maybe(host, f"{PATH}/{name}/uevent")) for name in looked_at}
+    host.ahead(*(Read(_udev(event), TEXT_CAP_BYTES) for event in events.values() if _number_of(event)))
+    found = [_device(host, name, event) for name, event in events.items()]
     devices = tuple(device for device in found if device.kind != "loop" or device.size_bytes > 0)
     return Partitions(devices=devices, total=len(devices) + max(0, len(wanted) - MOST))
 
@@ -84,11 +87,19 @@ def _asked(folder: str) -> tuple[Ask, ...]:
     return (*(Read(f"{folder}/{name}", TEXT_CAP_BYTES) for name in ("uevent", "size", "ro")), Readlink(folder))
 
 
-def _device(host: Host, name: str) -> BlockDevice:
+def _number_of(event: dict[str, str]) -> str:
+    """Give the major:minor of a device, empty where its event names none."""
+    return f"{event['MAJOR']}:{event['MINOR']}" if {"MAJOR", "MINOR"} <= event.keys() else ""
+
+
+def _udev(event: dict[str, str]) -> str:
+    return f"/run/udev/data/b{_number_of(event)}"
+
+
+def _device(host: Host, name: str, event: dict[str, str]) -> BlockDevice:
     folder = f"{PATH}/{name}"
-    event = _pairs(_maybe(host, f"{folder}/uevent"))
-    device = f"{event['MAJOR']}:{event['MINOR']}" if {"MAJOR", "MINOR"} <= event.keys() else ""
-    udev = _pairs(_maybe(host, f"/run/udev/data/b{device}"), prefix="E:") if device else {}
+    device = _number_of(event)
+    udev = _pairs(_maybe(host, _udev(event)), prefix="E:") if device else {}
     mapped = name.startswith("dm-")
     target = _link(host, folder)
     return BlockDevice(

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ReadError
-from nodediag.host.ask import Namespace
+from nodediag.host.ask import List, Namespace, Readlink
 from nodediag.host.host import Host
 from nodediag.model.evidence import PathEvidence
 from nodediag.model.reason import Code, Reason
@@ -61,8 +61,10 @@ def collect(host: Host) -> UnitFiles:
     shipped = _shipped(host)
     files: list[UnitFile] = []
     masked: list[UnitFile] = []
-    for place, name in ((place, name) for place, names in listed.items() for name in names if name.endswith(_TYPES)):
-        path = f"{place}/{name}"
+    paths = [f"{place}/{name}" for place, names in listed.items() for name in names if name.endswith(_TYPES)]
+    host.ahead(*map(Readlink, paths))
+    for path in paths:
+        name = path.rpartition("/")[2]
         target = host.absent(host.link, path)
         if target is None:
             empty = host.stat(path).size_bytes == 0
@@ -95,8 +97,9 @@ def _below(
     host: Host, listed: dict[str, tuple[str, ...]], folders: tuple[str, ...], kinds: tuple[str, ...]
 ) -> Iterator[UnitFile]:
     """Give what lies in the folders of a kind, by the name it has there."""
-    for place, names in listed.items():
-        for folder in (name for name in names if name.endswith(folders)):
-            for name in host.absent(host.list, f"{place}/{folder}") or ():
-                if name.endswith(kinds):
-                    yield UnitFile(unit=name, path=f"{place}/{folder}/{name}")
+    below = [f"{place}/{name}" for place, names in listed.items() for name in names if name.endswith(folders)]
+    host.ahead(*map(List, below))
+    for folder in below:
+        for name in host.absent(host.list, folder) or ():
+            if name.endswith(kinds):
+                yield UnitFile(unit=name, path=f"{folder}/{name}")

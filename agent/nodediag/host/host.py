@@ -128,7 +128,7 @@ class Host:
 
     def ahead(self, *asks: Ask) -> None:
         """Say what will be asked next, so that a running node answers all of it at once instead of one by one."""
-        if self._ahead is not None:
+        if self._ahead is not None and asks:
             self._ahead(*asks)
 
     def anew(self) -> None:
