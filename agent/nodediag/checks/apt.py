@@ -21,7 +21,7 @@ _HELD: Final = "apt.held"
 _REBOOT: Final = "apt.pending-reboot"
 _RELEASE: Final = "apt.release"
 _STATUS: Final = "/var/lib/dpkg/status"
-_BUILT_FOR: Final = re.compile(r"~(?P<release>[0-9]{2}\.[0-9]{2})(?:\.[0-9]+)?~gke")
+_BUILT_FOR: Final = r"~(?P<release>[0-9]{2}\.[0-9]{2})(?:\.[0-9]+)?~gke"
 _NAMED: Final = 8
 
 
@@ -78,7 +78,7 @@ def release(facts: Facts, profile: Profile) -> Iterator[Problem]:
     system = need(facts.os_release)
     now = system.fields.get("VERSION_ID", "")
     for one in packages.installed:
-        built = _BUILT_FOR.search(one.version)
+        built = re.search(_BUILT_FOR, one.version)
         if built is not None and built["release"] != now:
             says = f"{one.name} {one.version} was built for {built['release']}, but the system is {now}"
             evidence: tuple[Evidence, ...] = (one.evidence, system.evidence("VERSION_ID"))

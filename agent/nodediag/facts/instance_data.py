@@ -20,9 +20,9 @@ from nodediag.model.reason import Reason
 
 OPTION: Final = "--instance"
 _WANTED: Final = "an instance, an instance template, a node pool, a metadata dump, or node labels `key=value,...`"
-_LABELS: Final = re.compile(r"[\w./-]+=[\w.-]*(?:,[\w./-]+=[\w.-]*)*")
-_IMAGE: Final = re.compile(r"(?:https://[^\s]{1,200}/)?(projects/[^/\s]{1,200}/global/images/[^/\s]{1,200})")
-_TEMPLATE: Final = re.compile(r"projects/\S{1,200}/instanceTemplates/\S{1,200}")
+_LABELS: Final = r"[\w./-]+=[\w.-]*(?:,[\w./-]+=[\w.-]*)*"
+_IMAGE: Final = r"(?:https://[^\s]{1,200}/)?(projects/[^/\s]{1,200}/global/images/[^/\s]{1,200})"
+_TEMPLATE: Final = r"projects/\S{1,200}/instanceTemplates/\S{1,200}"
 _GKE_LABEL: Final = "goog-gke-node"
 _DOMAINS: Final = ("kubernetes.io/", "cloud.google.com/")
 
@@ -52,11 +52,11 @@ def read(path: str, text: str) -> InstanceData:
     """Read one file; raises ParseError."""
     place = f"{OPTION} {path}"
     short = text.strip()
-    if _LABELS.fullmatch(short):
+    if re.fullmatch(_LABELS, short):
         return _with_evidence(InstanceData(labels=_labels(short)), path)
-    if image := _IMAGE.fullmatch(short):
+    if image := re.fullmatch(_IMAGE, short):
         return _with_evidence(InstanceData(image=plain.clean(image[1])), path)
-    if _TEMPLATE.fullmatch(short):
+    if re.fullmatch(_TEMPLATE, short):
         return _with_evidence(InstanceData(gke_marks=_named_by_gke(short)), path)
     loaded = plain.load(text, place)
     if isinstance(loaded, list) and len(loaded) == 1:
@@ -83,7 +83,7 @@ def joined(several: tuple[InstanceData, ...]) -> InstanceData:
 
 def image_path(text: str) -> str:
     """Give an image's path without the API's address before it; empty for what is none."""
-    found = _IMAGE.fullmatch(text.strip())
+    found = re.fullmatch(_IMAGE, text.strip())
     return plain.clean(found[1]) if found else ""
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from nodediag.errors import ParseError
 
-_FORM: Final = re.compile(
+_FORM: Final = (
     r"\+?(?P<whole>[0-9]{1,20})(?:\.(?P<part>[0-9]{0,20}))?(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?"
 )
-_PERCENT: Final = re.compile(r"(?P<whole>[0-9]{1,3})(?:\.(?P<part>[0-9]{1,9}))?%")
+_PERCENT: Final = r"(?P<whole>[0-9]{1,3})(?:\.(?P<part>[0-9]{1,9}))?%"
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _STEPS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -19,7 +19,7 @@ _MOST: Final = (1 << 63) - 1  # as Kubernetes caps them
 
 def amount(text: str) -> int:
     """Give a quantity as a number, rounded up as Kubernetes does; raises ParseError."""
-    found = _FORM.fullmatch(text)
+    found = re.fullmatch(_FORM, text)
     if found is None:
         raise ParseError("a quantity", text, "a number as `100Mi`, `1.5G` or `2e9`")
     part, suffix = found["part"] or "", found["suffix"] or ""
@@ -34,7 +34,7 @@ def amount(text: str) -> int:
 
 def of_whole(text: str, whole: int) -> int:
     """Give a quantity, or a percentage of a whole, as a number; raises ParseError."""
-    found = _PERCENT.fullmatch(text)
+    found = re.fullmatch(_PERCENT, text)
     if found is None:
         return amount(text)
     part = found["part"] or ""

@@ -29,7 +29,7 @@ _DISK: Final = re.compile(r"/var/lib/kubelet/plugins/kubernetes\.io/(?:csi/|gce-
 _OTHER_ROOTS: Final = frozenset({"btrfs", "erofs", "f2fs", "squashfs", "xfs", "zfs"})
 _LABELLED: Final = ("/", "/etc", "/usr", "/var", "/sysroot")
 _SELINUX: Final = "seclabel"
-_FLAVOUR: Final = re.compile(r"(\d+)\.\d+\.\d+-\d+-([a-z]+)")
+_FLAVOUR: Final = r"(\d+)\.\d+\.\d+-\d+-([a-z]+)"
 _FIRST_MAJOR_WITHOUT_GCP: Final = 5  # only GKE's Ubuntu 16.04 nodes, with kernels 4.x, had the -gcp flavour
 
 
@@ -140,7 +140,7 @@ def _no_labels(kubelet: Kubelet | None) -> Finding | None:
 
 def _other_kernel(facts: Facts, family: OsFamily) -> Finding | None:
     kernel = known(facts.kernel)
-    flavour = _FLAVOUR.fullmatch(kernel.release) if kernel is not None and family is OsFamily.UBUNTU else None
+    flavour = re.fullmatch(_FLAVOUR, kernel.release) if kernel is not None and family is OsFamily.UBUNTU else None
     if kernel is None or flavour is None or flavour[2] == "gke":
         return None
     if flavour[2] == "gcp" and int(flavour[1]) < _FIRST_MAJOR_WITHOUT_GCP:

@@ -15,8 +15,8 @@ from nodediag.images.decision import Decision, found, short
 from nodediag.model.evidence import Evidence
 from nodediag.model.reason import Code, Reason
 
-_BUILD: Final = re.compile(r"10\.0\.(\d{4,6})(?:\.\d+)?")
-_YEAR: Final = re.compile(r"\b(20\d\d)\b")
+_BUILD: Final = r"10\.0\.(\d{4,6})(?:\.\d+)?"
+_YEAR: Final = r"\b(20\d\d)\b"
 
 
 class Channel(StrEnum):
@@ -54,7 +54,7 @@ def decide(facts: Facts) -> Decision[Release | None]:
         pool = _by_pool(facts)
         return pool or _open("the build of Windows is not known", "status.nodeInfo.kernelVersion of the node object")
     fitting = [one for one in releases() if one.build == build]
-    year = _YEAR.search(name)
+    year = re.search(_YEAR, name)
     if len(fitting) > 1 and name:
         fitting = [one for one in fitting if (one.channel is Channel.LTSC) == (year is not None)]
     if len(fitting) > 1:
@@ -70,7 +70,7 @@ def decide(facts: Facts) -> Decision[Release | None]:
 def at_odds(facts: Facts) -> str:
     """Say how the name's year and the build disagree; empty where they do not."""
     build, evidence = _build(facts)
-    year = _YEAR.search(_name(facts))
+    year = re.search(_YEAR, _name(facts))
     years = {one.version for one in releases() if one.build == build and one.channel is Channel.LTSC}
     if evidence is None or year is None or year[1] in years or not any(one.build == build for one in releases()):
         return ""
@@ -79,11 +79,11 @@ def at_odds(facts: Facts) -> str:
 
 def _build(facts: Facts) -> tuple[int, Evidence | None]:
     theirs = told.node_object(facts)
-    kernel = _BUILD.fullmatch(theirs.info.get("kernelVersion", "")) if theirs is not None else None
+    kernel = re.fullmatch(_BUILD, theirs.info.get("kernelVersion", "")) if theirs is not None else None
     if theirs is not None and kernel:
         return int(kernel[1]), theirs.info_evidence("kernelVersion")
     labelled = told.label(facts, told.WINDOWS_BUILD)
-    match = _BUILD.fullmatch(labelled[0]) if labelled is not None else None
+    match = re.fullmatch(_BUILD, labelled[0]) if labelled is not None else None
     return (int(match[1]), labelled[1]) if match and labelled is not None else (0, None)
 
 
