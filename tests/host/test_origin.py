@@ -12,7 +12,7 @@ import pytest
 
 from nodediag.errors import UsageError
 from nodediag.host import packet_filter
-from nodediag.host.origin import open_host
+from nodediag.host.origin import RUNNING, open_host
 from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
@@ -173,3 +173,11 @@ def test_an_ordinary_user_s_report_lists_what_root_would_have_seen(nodediag: "Ru
     for spot in told["blind_spots"]:
         if spot["reason"]["code"] == "not_permitted":
             assert spot["reason"]["needs"] in {"root, or the right to read it", packet_filter.NEEDS}
+
+
+def test_what_is_to_be_done_meanwhile_is_done_once_and_the_node_is_opened() -> None:
+    done: list[str] = []
+    opened = open_host(None, budget_s=20, meanwhile=lambda: done.append("once"))
+    opened.close()
+    assert done == ["once"]
+    assert opened.host.seen.origin in RUNNING

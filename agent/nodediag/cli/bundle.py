@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 import msgspec
 
-from nodediag.cli.look import Taken, look
+from nodediag.cli.look import look
 from nodediag.cli.options import collected, node_options, now, output_option
 from nodediag.cli.pseudonyms import anonymise_option, anonymiser, key_of
 from nodediag.errors import Exit, OutputError, UsageError
@@ -19,6 +19,7 @@ from nodediag.model.report import Origin
 if TYPE_CHECKING:
     from nodediag.bundle.gather import Gathered
     from nodediag.bundle.pack import Manifest, Member
+    from nodediag.cli.diagnosed import Taken
     from nodediag.host.origin import Opened
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?")
@@ -63,7 +64,7 @@ def command(
         raise UsageError("-o: a bundle is no text for a terminal; wanted a file, such as -o node.tar.gz")
     at, key = now(), key_of(anonymise)
 
-    def keep(taken: Taken) -> None:
+    def keep(taken: "Taken") -> None:
         gathered = _gathered(taken)
         _write(gathered if key is None else _disguised(gathered, key), "" if estimate else output, max_size)
 
@@ -72,7 +73,7 @@ def command(
     return Exit.OK
 
 
-def _gathered(taken: Taken) -> "Gathered":
+def _gathered(taken: "Taken") -> "Gathered":
     from nodediag.bundle.gather import Gathered  # noqa: PLC0415 - after the children were made
     from nodediag.facts.inputs import INPUTS  # noqa: PLC0415 - as above
 
@@ -90,7 +91,7 @@ def _gathered(taken: Taken) -> "Gathered":
     )
 
 
-def _journal(taken: Taken, before: "Manifest | None") -> "Member":
+def _journal(taken: "Taken", before: "Manifest | None") -> "Member":
     """Give the lines of the journal that are taken along: of this reading, or what a bundle took along before."""
     from nodediag.bundle.gather import redactions  # noqa: PLC0415 - as above
     from nodediag.bundle.pack import Member  # noqa: PLC0415 - as above

@@ -1,75 +1,23 @@
-"""One look at a node: opened, locked, diagnosed, recorded. What `report` and `facts` share."""
+"""One look at a node: opened, locked, diagnosed, recorded. What `report`, `facts` and `bundle` share."""
 
-import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from nodediag.cli.log_options import logs_of, without_logs
-from nodediag.cli.looks import earlier_look
 from nodediag.cli.options import NodeOptions
-from nodediag.errors import BusyError, ReadError, UsageError
-from nodediag.facts import ahead
 from nodediag.host import own
-from nodediag.host.host import Host
-from nodediag.host.origin import RUNNING, Opened, open_host
-from nodediag.host.recording import PROFILE, REPORT, Head, Recorder
-from nodediag.logs.node import LOGS, Logs, encoded
-from nodediag.model.outcome import Verdict
-from nodediag.model.report import Captured, Origin, ProfileUsed, Report
-from nodediag.model.request import Request
+from nodediag.host.origin import open_host
 
 if TYPE_CHECKING:
-    from nodediag.facts.inputs import Inputs
+    from nodediag.cli.diagnosed import Keep, Taken
     from nodediag.facts.snapshot import Facts
-    from nodediag.logs.node import Excerpted
-    from nodediag.profiles.load import Catalogue
+    from nodediag.model.report import Report
 
-_LOCK_PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")
-_LOCK_PAUSE_S: Final = 0.2
+_NEXT: Final = "nodediag.cli.diagnosed"
 
 
-class _ToldTool(msgspec.Struct):
-    version: str
-
-
-class _Told(msgspec.Struct):
-    verdict: Verdict
-    tool: _ToldTool
-
-
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a look at a node was told, and what it came to.
-
-    `others` stand in the recording beside its answers; `excerpt` is of the journal, where it was asked for and read.
-    """
-
-    opened: Opened
-    report: Report["Facts"]
-    profile: str
-    asked: bool  # whether somebody named that profile
-    signatures: dict[str, str]
-    recorder: Recorder
-    others: dict[str, bytes]
-    masked: dict[str, dict[str, int]]  # in which of them, by the rule's id
-    excerpt: "Excerpted"
-
-    @property
-    def head(self) -> Head:
-        """The first line of the recording."""
-        seen, report = self.opened.host.seen, self.report
-        return Head(version=report.tool.version, observed_at=report.observed_at, origin=seen.origin, root=seen.root)
-
-
-Keep: TypeAlias = Callable[[Taken], None]
-
-
-def look(options: NodeOptions, now: datetime, keep: Keep | None = None, *, excerpt: bool = False) -> Report["Facts"]:
+def look(options: NodeOptions, now: datetime, keep: "Keep | None" = None, *, excerpt: bool = False) -> "Report[Facts]":
     """Diagnose the node the options mean, and give what was told to `keep` while it can still be asked.
 
     Raises UsageError, ProfileError, BusyError, OutputError.
@@ -78,162 +26,14 @@ def look(options: NodeOptions, now: datetime, keep: Keep | None = None, *, excer
     if options.record is not None:
         own.prepare_folder("--record", options.record)
         keep = partial(_save, options.record)
-    opened = open_host(options.root, budget_s=options.timeout)  # its child is made before the rest is imported
+    opened = open_host(options.root, budget_s=options.timeout, meanwhile=lambda: import_module(_NEXT))
     try:
-        return _diagnosed(opened, options, now, keep, excerpt=excerpt)
+        from nodediag.cli.diagnosed import diagnosed  # noqa: PLC0415 - after the child was made, which stays small so
+
+        return diagnosed(opened, options, now, keep, excerpt=excerpt)
     finally:
         opened.close()
 
 
-def _save(folder: str, taken: Taken) -> None:
+def _save(folder: str, taken: "Taken") -> None:
     taken.recorder.save(folder, taken.head, taken.others)
-
-
-def _diagnosed(
-    opened: Opened, options: NodeOptions, now: datetime, keep: Keep | None, *, excerpt: bool
-) -> Report["Facts"]:
-    if opened.host.seen.origin in RUNNING:
-        _wait_for_turn(opened.host, options.timeout)
-    if options.sample is None:  # else all is asked after the first look, none of it before
-        opened.host.ahead(*ahead.ASKS)
-    signatures = options.texts()
-    logs = (
-        without_logs(opened, options, now)
-        if options.no_logs
-        else logs_of(opened, options, signatures, now, options.timeout, excerpt=excerpt)
-    )
-    try:
-        return _judged(opened, logs, signatures, options, now, keep)
-    finally:
-        logs.close()
-
-
-def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
-    opened: Opened, logs: Logs, signatures: dict[str, str], options: NodeOptions, now: datetime, keep: Keep | None
-) -> Report["Facts"]:
-    from nodediag.diagnose import check_selection, diagnose  # noqa: PLC0415 - after the children were made
-    from nodediag.facts import inputs as inputs_  # noqa: PLC0415 - as above
-
-    request = Request(logs=not options.no_logs, deep=options.deep, only=options.only, skip=options.skip)
-    check_selection(request)
-    catalogue, profile = catalogue_of(options, signatures)
-    asked = opened.kept(PROFILE) if not profile and opened.host.seen.origin is Origin.RECORDING else None
-    if asked is not None:
-        profile = catalogue.add(f"{PROFILE} of the bundle", asked.decode("utf-8", "backslashreplace"))
-    request = msgspec.structs.replace(request, profile=profile)
-    if keep is not None:
-        _counted()
-    inputs = _inputs(opened, options)
-    counts = _counted() if keep is not None else {}
-    recorder = opened.record() if keep is not None else None
-    report = diagnose(opened.host, logs, catalogue, request, now, inputs=inputs)
-    report = msgspec.structs.replace(report, captured=_captured(opened))
-    if keep is not None and recorder is not None:
-        others = {LOGS: encoded(report.logs), inputs_.INPUTS: inputs_.encoded(inputs)}
-        own_text = bool(profile) and options.data is None  # all that it extends is this release's
-        judged_by = catalogue.text(profile) if own_text else _judged_by(report, catalogue, profile)
-        keep(
-            Taken(
-                opened=opened, report=report, profile=judged_by, asked=bool(profile), signatures=signatures,
-                recorder=recorder, others=others, masked={inputs_.INPUTS: counts} if counts else {},
-                excerpt=logs.excerpt(),
-            )
-        )  # fmt: skip
-    if options.verbose:
-        _log(report)
-    return report
-
-
-def _counted() -> dict[str, int]:
-    """Give what was masked since this was asked before, by the rule's id."""
-    from nodediag.redact import counted  # noqa: PLC0415 - only who keeps the look needs it
-
-    return counted()
-
-
-def _judged_by(report: Report["Facts"], catalogue: "Catalogue", asked: str) -> str:
-    """Give the profile that judged, with all that it extends, as one file."""
-    from nodediag.profiles.load import BASE  # noqa: PLC0415 - only who keeps the look needs it
-    from nodediag.profiles.write import as_toml, whole  # noqa: PLC0415 - as above
-
-    used = report.profile.name if isinstance(report.profile, ProfileUsed) else BASE
-    return as_toml(whole(catalogue.get(asked or used), catalogue.get(BASE)))
-
-
-def _captured(opened: Opened) -> Captured | msgspec.UnsetType:
-    """Give the verdict that a bundle brings with it."""
-    data = opened.kept(REPORT) if opened.host.seen.origin is Origin.RECORDING else None
-    if data is None:
-        return msgspec.UNSET
-    try:
-        told = msgspec.json.decode(data, type=_Told)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{REPORT} of the bundle is no report: {error}") from error
-    return Captured(verdict=told.verdict, version=told.tool.version)
-
-
-def _inputs(opened: Opened, options: NodeOptions) -> "Inputs":
-    """Read the files that options name, over those that a recording kept, and take the first of two looks."""
-    from nodediag.facts.inputs import INPUTS, kept, laid  # noqa: PLC0415 - after the children were made
-
-    given = options.inputs()
-    first = earlier_look(opened, options)
-    if first is not None:
-        given = msgspec.structs.replace(given, earlier=first)
-    return laid(kept(opened.kept(INPUTS)), given) if opened.host.seen.origin is Origin.RECORDING else given
-
-
-def _log(report: Report["Facts"]) -> None:
-    """Log the run's one line; a standard error that takes none must not cost the report."""
-    from nodediag import log  # noqa: PLC0415 - structlog costs more than all else; only who asks for it pays
-
-    if sys.stderr is None:
-        return
-    log.configure(terminal=sys.stderr.isatty())
-    with suppress(OSError):
-        log.event(
-            "diagnosed",
-            verdict=report.verdict.value,
-            origin=report.view.origin.value,
-            root=report.view.root,
-            blind_spots=len(report.view.blind_spots),
-            **{f"{step}_ms": duration for step, duration in report.duration_ms.items()},
-        )
-
-
-def catalogue_of(options: NodeOptions, signatures: dict[str, str]) -> tuple["Catalogue", str]:
-    """Read this release's profiles and known issues, those of --data over them, and a file that --profile names."""
-    from nodediag.diagnose import check_profile  # noqa: PLC0415 - after the child was made
-    from nodediag.profiles import issues  # noqa: PLC0415 - as above
-    from nodediag.profiles.load import Catalogue, builtin  # noqa: PLC0415 - as above
-
-    newer, known = dict[str, str](), issues.builtin()
-    if options.data is not None:
-        if not own.is_folder(options.data):
-            raise UsageError(f"--data {options.data}: there is no such folder")
-        newer = own.texts_in("--data", f"{options.data}/profiles", ".toml")
-        known |= own.texts_in("--data", f"{options.data}/issues", ".toml")
-    catalogue = Catalogue(builtin(), signatures, known)
-    for file, text in newer.items():
-        catalogue.add(file, text)
-    if options.profile is None or options.profile.partition("@")[0] in catalogue.names():
-        return catalogue, options.profile or ""
-    if "/" not in options.profile and not options.profile.endswith(".toml"):
-        return catalogue, options.profile  # diagnose says which names there are
-    name = catalogue.add(options.profile, own.read_text("--profile", options.profile))
-    check_profile(catalogue.get(name), options.profile)
-    return catalogue, name
-
-
-def _wait_for_turn(host: Host, timeout_s: float) -> None:
-    """Wait until no other diagnosis of this node runs; a node without a file to lock is diagnosed all the same."""
-    until = time.monotonic() + timeout_s
-    for path in _LOCK_PATHS:
-        try:
-            while not host.lock(path):
-                if time.monotonic() >= until:
-                    raise BusyError(f"another diagnosis of this node still ran after {timeout_s:g} s")
-                time.sleep(_LOCK_PAUSE_S)
-        except ReadError:
-            continue
-        return

@@ -90,11 +90,12 @@ def record(name: str, output: str, **node: object) -> int:
     It is loaded again, and the node judged by it: unless the verdict is healthy nothing is written, and the status is
     that of such a report. What was left out, and why, stands at the top of the file.
     """
-    from nodediag.cli.look import catalogue_of, look  # noqa: PLC0415 - only this one of the verbs looks at a node
+    from nodediag.cli.look import look  # noqa: PLC0415 - only this one of the verbs looks at a node
 
     options = collected(node)
     report = look(options, now())
-    from nodediag.images.record import record as recorded  # noqa: PLC0415 - loaded while the node answers
+    from nodediag.cli.catalogue import catalogue_of  # noqa: PLC0415 - loaded while the node answers
+    from nodediag.images.record import record as recorded  # noqa: PLC0415 - as above
 
     catalogue, asked = catalogue_of(options, {})
     made = recorded(report.facts, _fitting(report, catalogue, asked), name, report.observed_at.date().isoformat())

@@ -90,7 +90,7 @@ def _look(options: Options) -> tuple["Report[Facts]", tuple["Waived", ...]]:
 
 def _waived(node: "NodeOptions", report: "Report[Facts]") -> tuple["Waived", ...]:
     """Give what the profile that judged bears of that which the follower may find."""
-    from nodediag.cli.look import catalogue_of  # noqa: PLC0415 - the parent does not need it
+    from nodediag.cli.catalogue import catalogue_of  # noqa: PLC0415 - the parent does not need it
     from nodediag.model.outcome import Waiver  # noqa: PLC0415 - as above
     from nodediag.watch.changes import CHECK  # noqa: PLC0415 - as above
     from nodediag.watch.told import Waived  # noqa: PLC0415 - as above

@@ -34,6 +34,7 @@ from nodediag.model.report import Origin
 RUNNING: Final = frozenset({Origin.LIVE, Origin.POD, Origin.TOOLBOX})
 TOOLBOX_ROOT: Final = "/media/root"
 POD_ROOT: Final = "/host"
+_CANDIDATES: Final = {TOOLBOX_ROOT: Origin.TOOLBOX, POD_ROOT: Origin.POD}
 _KEPT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -74,10 +75,13 @@ class Opened:
             archive.remove(self.unpacked)
 
 
-def open_host(root: str | None, *, budget_s: float) -> Opened:
-    """Open the node at a root, or find it; raises UsageError where there is none to look at."""
+def open_host(root: str | None, *, budget_s: float, meanwhile: Callable[[], object] | None = None) -> Opened:
+    """Open the node at a root, or find it; raises UsageError where there is none to look at.
+
+    What is to be done `meanwhile` is done while a child begins, if one is waited for at all.
+    """
     if root is None:
-        return _found(budget_s)
+        return _found(budget_s, meanwhile)
     if root == NOWHERE:
         nowhere = NoSource()
         return Opened(nowhere, Seen(origin=Origin.NONE, root=NOWHERE, uid=own.uid()), nowhere, "")
@@ -89,10 +93,13 @@ def open_host(root: str | None, *, budget_s: float) -> Opened:
     return _opened_folder(root, real, budget_s)
 
 
-def _found(budget_s: float) -> Opened:
+def _found(budget_s: float, meanwhile: Callable[[], object] | None) -> Opened:
     """Find the node; our own root is asked whether there are such folders, since even that may hang."""
     ours = _children("/", budget_s)
-    for candidate, origin in ((TOOLBOX_ROOT, Origin.TOOLBOX), (POD_ROOT, Origin.POD)):
+    ours.ahead(*map(Stat, _CANDIDATES))
+    if meanwhile is not None:
+        meanwhile()
+    for candidate, origin in _CANDIDATES.items():
         if isinstance(ours.answer(Stat(candidate)), PathStat):
             children = _children(candidate, budget_s)
             if _shows_a_node(children):
