@@ -2,14 +2,16 @@
 
 from typing import Protocol
 
+import msgspec
 import pytest
 
 from nodediag.checks import CHECKS
 from nodediag.checks.check import run
 from nodediag.facts.counters import NODE, Counters, Table
 from nodediag.facts.fact import Known
+from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.snapshot import Facts
-from nodediag.model.evidence import Evidence, FileEvidence
+from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence
 from nodediag.model.outcome import CheckResult
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
@@ -46,6 +48,19 @@ def test_a_rate_quotes_the_counters_that_it_is_made_of_and_no_others(
     (problem,) = judged(check, grown(Table.MEMORY, NODE, **grew), profile).problems
     assert texts(problem.evidence) == said
     assert not problem.truncated
+
+
+@pytest.mark.parametrize(("spares", "found"), [(("loop*",), []), (("zram*",), ["loop0"])])
+def test_which_disks_are_not_judged_is_the_profiles_word(
+    spares: tuple[str, ...], found: list[str], grown: Grown, profile: Profile
+) -> None:
+    loop = BlockDevice(name="loop0", kind="loop", evidence=PathEvidence(path="/sys/class/block/loop0", type="link"))
+    slow = msgspec.structs.replace(
+        grown(Table.DISKS, "loop0", writes=100, write_ms=20_000), partitions=Known(Partitions(devices=(loop,), total=1))
+    )
+    rule = msgspec.structs.replace(profile.thresholds["rates.disk-latency"], spares=spares)
+    own = msgspec.structs.replace(profile, thresholds={"rates.disk-latency": rule})
+    assert [problem.subject.name for problem in judged("rates.disk-latency", slow, own).problems] == found
 
 
 def without(counters: Counters, table: Table, reason: Reason) -> Counters:

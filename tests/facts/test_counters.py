@@ -49,10 +49,11 @@ def test_a_look_of_no_time_is_none(uptime: str, host: "MakeHost") -> None:
         counters.collect(host({**BOOT, "/proc/uptime": f"{uptime}\n"}))
 
 
-def test_disks_are_read_by_name_and_loop_devices_left_out(lines: Lines) -> None:
-    text = " 8 0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0\n 7 0 loop0 1 2 3 4 5 6 7 8 9 10 11"
-    (row,) = counters.parse_disks(lines(text)).values()
-    assert row.values == {
+def test_disks_are_read_by_name_and_those_nobody_used_left_out(lines: Lines) -> None:
+    text = " 8 0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0\n 7 0 loop0 1 2 3 4 5 6 7 8 9 10 11\n 1 0 ram0" + " 0" * 11
+    found = counters.parse_disks(lines(text))
+    assert set(found) == {"sda", "loop0"}
+    assert found["sda"].values == {
         "reads": 1, "read_ms": 4, "writes": 5, "write_ms": 8, "in_flight": 9, "busy_ms": 10, "queue_ms": 11,
     }  # fmt: skip
 

@@ -22,6 +22,7 @@ POD: Final = f"kubepods/burstable/pod{UID}/web"
 EARLIER: Final = "/run/earlier.json"
 APART_S: Final = 6  # rates want five seconds between two looks
 HUNG: Final = 24
+WRITES: Final = 4  # of each, so that there are enough for an average
 LOOP: Final = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=500ms\n"
 # What the kernel counts for all that runs here, as the lab's profiles waive it.
 OF_THIS_MACHINE: Final = {
@@ -43,6 +44,23 @@ source = "the lab"
 warning = 0.2
 minimum = 100.0
 why = "this machine's disk is fast"
+source = "the lab"
+
+[thresholds."rates.disk-latency"]
+warning = 100.0
+minimum = 50.0
+why = "the disk that a test makes is a loop device, which other profiles spare"
+source = "the lab"
+
+[thresholds."rates.disk-queue"]
+warning = 10.0
+why = "as above"
+source = "the lab"
+
+[thresholds."rates.disk-stuck"]
+warning = 5.0
+critical = 30.0
+why = "as above"
 source = "the lab"
 """
 
@@ -81,7 +99,7 @@ def frozen(mounted: Path) -> Iterator[None]:
 
 @contextmanager
 def disk_on(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give a disk of this machine, and what it stands on; the kernel counts no rates of loop devices."""
+    """Give a disk of this machine, and the file system that its file lies on."""
     inner, held = folder / "inner", folder / "inner.img"
     call("truncate", "--size=48M", held)
     call("mke2fs", "-q", "-t", "ext4", held)
@@ -93,6 +111,16 @@ def disk_on(folder: Path) -> Iterator[tuple[str, Path]]:
     finally:
         call("losetup", "--detach", disk)
         call("umount", inner)
+
+
+def writing(disk: str) -> list[subprocess.Popen[bytes]]:
+    """Have many write to a disk at once, none through the page cache; on all CPUs, over which the kernel averages."""
+    write = ["dd", "if=/dev/zero", f"of={disk}", "bs=4k", f"count={WRITES}", "oflag=direct", "status=none"]
+    return [subprocess.Popen(write) for _ in range(HUNG)]
+
+
+def have_written(writers: list[subprocess.Popen[bytes]]) -> bool:
+    return [writer.wait(timeout=60) for writer in writers] == [0] * HUNG
 
 
 @pytest.fixture
@@ -186,17 +214,56 @@ def test_a_service_that_ends_again_and_again_is_found_and_not_one_that_was_resta
     assert problem.values["restarts"] == now - before > 2
 
 
-def test_work_that_waits_for_a_disk_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+def test_a_disk_that_does_not_answer_is_found_and_the_work_that_waits_for_it(
+    cos: Node, lab: Lab, impatient: str
+) -> None:
     with disk_on(lab.workshop.folder) as (disk, inner):
-        write = ["dd", "if=/dev/zero", f"of={disk}", "bs=4k", "count=1", "oflag=direct", "status=none"]
         with frozen(inner):
-            writers = [subprocess.Popen(write) for _ in range(HUNG)]  # on all CPUs, which the kernel averages over
+            writers = writing(disk)
             one = cos.report("--no-logs", "--profile", impatient, "--sample", f"{APART_S}s")
-        assert [writer.wait(timeout=60) for writer in writers] == [0] * HUNG
+        assert have_written(writers)
     waited = problems(one, "rates.pressure")["io.some"]
     assert "some of the work waited for io" in waited.message
     assert waited.values["threshold"] == 90.0
     assert lines(waited)["io"].startswith("some ")
+    name = disk.removeprefix("/dev/")
+    stuck = problems(one, "rates.disk-stuck")[name]
+    assert (stuck.severity, stuck.values["in_flight"]) == (Severity.WARNING, HUNG)
+    assert f"the disk {name} has finished no request for {APART_S} s, while {HUNG} were under way" in stuck.message
+    assert (stuck.subject.kind, f" {name} " in lines(stuck)["diskstats"]) == ("disk", True)
+    for check in ("rates.disk-latency", "rates.disk-queue"):
+        assert name not in problems(one, check), "the kernel counts a request's time when it has ended"
+
+
+def test_a_slow_disk_is_found_and_not_the_same_one_when_it_answers_at_once(cos: Node, lab: Lab, impatient: str) -> None:
+    looking = ("--no-logs", "--profile", impatient, "--previous", EARLIER)
+    with disk_on(lab.workshop.folder) as (disk, inner):
+        name = disk.removeprefix("/dev/")
+        look(cos)
+        began = time.monotonic()
+        with frozen(inner):
+            writers = writing(disk)
+            time.sleep(APART_S - 1)
+        assert have_written(writers)
+        time.sleep(max(0, began + APART_S - time.monotonic()))
+        slow = cos.report(*looking)
+        look(cos)
+        began = time.monotonic()
+        assert have_written(writing(disk))
+        time.sleep(max(0, began + APART_S - time.monotonic()))
+        quick = cos.report(*looking)
+    late, queue = (problems(slow, check)[name] for check in ("rates.disk-latency", "rates.disk-queue"))
+    assert f"a write of the disk {name} took " in late.message
+    assert "requests under way on average" in queue.message
+    for problem in (late, queue):
+        assert (problem.subject.kind, problem.severity) == ("disk", Severity.WARNING)
+        assert problem.values["writes"] == HUNG * WRITES
+        assert f" {name} " in lines(problem)["diskstats"]
+    assert name not in problems(slow, "rates.disk-stuck")
+    for check in ("rates.disk-latency", "rates.disk-queue", "rates.disk-stuck"):
+        assert (quick.check(check).outcome in {Outcome.PASSED, Outcome.FAILED}, name in problems(quick, check)) == (
+            True, False,
+        )  # fmt: skip
 
 
 def test_who_hangs_on_a_disk_that_takes_no_write_is_told(sick: Node) -> None:

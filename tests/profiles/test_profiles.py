@@ -245,6 +245,11 @@ def test_every_requirement_says_why_whence_and_what_to_do(profile: Profile) -> N
     if profile.kubelet:
         rules["kubelet"] = (profile.kubelet.why, profile.kubelet.source, profile.kubelet.remedy)
     rules |= {f"expected {entry.paths}": (entry.why, entry.source, "-") for entry in profile.expected_mounts}
+    rules |= {
+        f"spared {key}": (rule.spares_why, rule.source, rule.why)
+        for key, rule in profile.thresholds.items()
+        if rule.spares
+    }
     assert [key for key, words in rules.items() if not all(words)] == []
     assert profile.kubelet, "every profile says whether a kubelet must run"
 

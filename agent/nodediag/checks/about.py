@@ -13,7 +13,10 @@ from nodediag.profiles.profile import Profile
 
 _WORDS: Final = frozenset({"why", "source", "document", "departs", "remedy", "severity"})
 _KEYED: Final = frozenset({"eviction", "states", "thresholds"})  # whose keys are those of checks
-_FROM: Final = {"warning": "warning from", "critical": "critical from", "least": "at least", "want": "may be"}
+_FROM: Final = {
+    "warning": "warning from", "critical": "critical from", "least": "at least", "want": "may be",
+    "spares_why": "since",
+}  # fmt: skip
 _HEADS: Final = frozenset({
     "name", "version", "date", "document", "source", "digest", "fits", "match", "judged_on", "judged_at",
 })  # fmt: skip

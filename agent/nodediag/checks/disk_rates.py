@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nodediag.checks.check import Check, check
 from nodediag.checks.rates import TWO_LOOKS, judged, values
-from nodediag.checks.threshold import Measured
+from nodediag.checks.threshold import Measured, spared
 from nodediag.facts.counters import Table
 from nodediag.facts.fact import known, need
 from nodediag.facts.snapshot import Facts
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NEEDS: Final = f"{TWO_LOOKS}, /proc/diskstats, /sys/class/block"
 _MILLISECONDS: Final = 1000
+_PARTS: Final = frozenset({"part", "dm", "raid"})
 
 _Of: TypeAlias = "Callable[[Change, ThresholdRule, str], Measured | None]"
 
@@ -45,9 +46,11 @@ def _of_disks(facts: Facts, profile: Profile, key: str, measure: _Of) -> Iterato
 
 
 def _whole(facts: Facts, measure: _Of, change: "Change", rule: ThresholdRule) -> Measured | None:
-    """Leave partitions, and what stands on disks, to their disks."""
+    """Leave partitions, and what device-mapper and RAID make of disks, to their disks."""
+    if spared(rule, change.name):
+        return None
     disk = need(facts.partitions).named(change.name)
-    if disk is None or disk.kind != "disk":
+    if disk is None or disk.kind in _PARTS:
         return None
     disks = known(facts.disks)
     boot = disks is not None and disks.boot_disk == change.name

@@ -35,6 +35,11 @@ def asked(profile: Profile, key: str) -> ThresholdRule:
     return rule
 
 
+def spared(rule: ThresholdRule, name: str) -> bool:
+    """Say whether what has this name is not judged."""
+    return any(fnmatchcase(name, pattern) for pattern in rule.spares)
+
+
 def broken(rule: ThresholdRule, value: float) -> tuple[Severity, float] | None:
     """Give how grave a value is and the threshold that it has reached; None where it has reached none."""
     thresholds = ((Severity.CRITICAL, rule.critical), (Severity.WARNING, rule.warning), (Severity.INFO, rule.info))
@@ -48,7 +53,7 @@ def held(profile: Profile, key: str, measured: Measured) -> Iterator[Problem]:
     """Hold what was measured against a rule of the profile, and give the problem where it has reached a threshold."""
     rule = asked(profile, key)
     found = broken(rule, measured.value)
-    if found is None or any(fnmatchcase(measured.subject.name, name) for name in rule.spares):
+    if found is None or spared(rule, measured.subject.name):
         return
     severity, threshold = found
     expected = _LESS.format(threshold, measured.unit) if measured.unit else _FEWER.format(threshold)

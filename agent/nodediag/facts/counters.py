@@ -43,7 +43,6 @@ _VMSTAT: Final = (
 _FORKS: Final = ("processes",)
 _TCP: Final = ("ListenOverflows", "ListenDrops")
 _CONNTRACK: Final[tuple[str, ...]] = ("insert_failed", "drop", "early_drop")
-_UNUSED: Final = ("loop", "ram")
 
 
 class Table(StrEnum):
@@ -65,7 +64,7 @@ class Table(StrEnum):
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """One look: which boot, how long after it, and the rows of each table; `unread` says why a table is not there.
 
-    A row that is not there stands for zero: disks and interfaces come and go, and of cgroups only some are kept.
+    A row that is not there stands for zero: disks and interfaces come and go, and of disks and cgroups some are kept.
     """
 
     boot_id: str
@@ -111,14 +110,15 @@ def _bounded(table: Table, rows: dict[str, Row]) -> dict[str, Row]:
 
 
 def parse_disks(lines: tuple[Line, ...]) -> dict[str, Row]:
-    """Parse /proc/diskstats: disks, partitions and device-mapper devices by name; loop and RAM devices are left out."""
+    """Parse /proc/diskstats: every block device by name, but for those of which nothing was ever asked."""
     found = {}
     for line in lines:
         words = line.text.split()
         if len(words) < len(_DISK):
             raise ParseError(f"{line.path}:{line.number}", line.text, "a line as in the kernel's iostats")
-        if not words[2].startswith(_UNUSED):
-            found[words[2]] = _row(line, _DISK, words)
+        row = _row(line, _DISK, words)
+        if any(row.values.values()):
+            found[words[2]] = row
     return found
 
 

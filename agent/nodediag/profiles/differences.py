@@ -14,7 +14,7 @@ _ASPECTS: Final = {
     "suid": ("nosuid", "suid"),
     "devices": ("nodev", "dev"),
 }
-_REASONS: Final = frozenset({"why", "source", "document", "departs", "remedy", "title"})
+_REASONS: Final = frozenset({"why", "source", "document", "departs", "remedy", "spares_why", "title"})
 _ABOUT: Final = (
     "name",
     "version",

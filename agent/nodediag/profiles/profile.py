@@ -122,7 +122,7 @@ class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """From where on a measured value is a problem; the key names what is measured, data/linux.toml says in what.
 
     Of a share or an average, `minimum` is of how many at least it must be; `spares` are names that are not judged, with
-    `*` for anything.
+    `*` for anything, and `spares_why` says why they are not.
     """
 
     info: float | msgspec.UnsetType = msgspec.UNSET
@@ -131,6 +131,7 @@ class ThresholdRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     least: float | msgspec.UnsetType = msgspec.UNSET  # for what must not be lower: a warning
     minimum: float = 0.0
     spares: tuple[str, ...] = ()
+    spares_why: str = ""
     why: str
     source: str
     remedy: str = ""
