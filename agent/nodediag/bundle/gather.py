@@ -75,17 +75,19 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         """Give the files but for the journal: the report and the data that it rests on, and what the diagnosis read."""
         report = _timeless(self.report)
         profile = PROFILE if self.asked else f"data/{PROFILE}"
-        return [
+        made = [
             Member(path="report.txt", data=as_text.render(report, colour=False), source="the diagnosis"),
             Member(path=REPORT, data=as_json.render(report), source="the diagnosis"),
             Member(path=profile, data=redact(self.profile.encode()), source="the profile that judged"),
             *(_signatures(name, text) for name, text in sorted(self.signatures.items())),
-            *(_read(file) for file in files(self.told, self.head, _LONGEST)),
             *(
                 Member(path=path, data=data, source="the diagnosis", redactions=redactions(path, self.masked.get(path)))
                 for path, data in self.others.items()
             ),
         ]
+        at = report.generated_at
+        read = [_read(file) for file in files(self.told, self.head, _LONGEST)]
+        return [*(msgspec.structs.replace(one, at=at) for one in made), *read]
 
 
 def redactions(path: str, counts: dict[str, int] | None, of: str = "") -> tuple[Redaction, ...]:
@@ -94,13 +96,14 @@ def redactions(path: str, counts: dict[str, int] | None, of: str = "") -> tuple[
 
 
 def _read(file: File) -> Member:
-    known = [one.took_us for one in file.told if one.took_us is not msgspec.UNSET]
+    known = [one.timing for one in file.told if one.timing is not None]
     masked = [(place(one.ask), one.masked or _masked(one)) for one in file.told]
     return Member(
         path=file.path,
         data=file.data,
         source="the node",
-        took_us=sum(known) if known else msgspec.UNSET,
+        at=min(one.at for one in known) if known else msgspec.UNSET,
+        took_us=sum(one.took_us for one in known) if known else msgspec.UNSET,
         redactions=tuple(one for of, counts in masked for one in redactions(file.path, counts, of)),
     )
 

@@ -40,13 +40,14 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the bundle; `source` says where it is from, `left_out` how many of its lines there was no room for.
 
-    `took_us` is how long it took to read, where that is known.
+    `at` is when it was read or made, `took_us` how long it took to read, where these are known.
     """
 
     path: str
     data: bytes
     source: str
     left_out: int = 0
+    at: datetime | msgspec.UnsetType = msgspec.UNSET
     took_us: int | msgspec.UnsetType = msgspec.UNSET
     redactions: tuple[Redaction, ...] = ()
 
@@ -54,6 +55,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the manifest says of a file; `masked` counts the marks that stand for secrets in it.
 
+    `at` is when the node was asked, for a file of many answers when first; what the diagnosis made is of its own time.
     `took_us` is how long the node took to answer: for a file of many answers the sum of those that are known.
     """
 
@@ -61,6 +63,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     size_bytes: int
     sha256: str
+    at: datetime | msgspec.UnsetType = msgspec.UNSET
     took_us: int | msgspec.UnsetType = msgspec.UNSET
     left_out: int = 0
     masked: int = 0
@@ -90,7 +93,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         if listed is None:
             return member
         found = tuple(one for one in self.redactions if one.path == member.path)
-        return msgspec.structs.replace(member, took_us=listed.took_us, left_out=listed.left_out, redactions=found)
+        return msgspec.structs.replace(
+            member, at=listed.at, took_us=listed.took_us, left_out=listed.left_out, redactions=found
+        )
 
 
 class Survivor(msgspec.Struct, frozen=True):
@@ -209,6 +214,7 @@ def _listed(member: Member) -> Listed:
         source=member.source,
         size_bytes=len(member.data),
         sha256=sha256(member.data).hexdigest(),
+        at=member.at,
         took_us=member.took_us,
         left_out=member.left_out,
         masked=member.data.count(MARK),

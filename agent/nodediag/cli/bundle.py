@@ -101,7 +101,8 @@ def _journal(taken: "Taken", before: "Manifest | None") -> "Member":
         return member if before is None else before.said_of(member)
     kept = taken.excerpt
     found = redactions(JOURNAL, kept.masked)
-    return Member(path=JOURNAL, data=kept.lines, source="the journal", took_us=kept.took_us, redactions=found)
+    at = taken.report.generated_at
+    return Member(path=JOURNAL, data=kept.lines, source="the journal", at=at, took_us=kept.took_us, redactions=found)
 
 
 def _manifest(opened: "Opened") -> "Manifest | None":

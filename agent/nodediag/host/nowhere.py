@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nodediag.host.ask import Ask, Failure, Reply
+from nodediag.host.ask import Ask, Failure, Reply, Timing
 from nodediag.model.reason import Code, Reason
 
 NOWHERE: Final = "none"
@@ -27,7 +27,7 @@ class NoSource:
     def close(self) -> None:
         """Nothing is held."""
 
-    def took_us(self, ask: Ask) -> int | None:
-        """Tell that no answer took any time."""
+    def timing(self, ask: Ask) -> Timing | None:
+        """Tell that nothing was asked."""
         del ask
         return None

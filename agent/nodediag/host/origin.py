@@ -49,11 +49,11 @@ class Opened:
         self.host = Host(source, seen, self._ahead, self._rest)
         self.folder = folder  # of ours, which the node has as its root
         self.unpacked = ""  # a folder that is removed in the end
-        self.took_us = children.took_us
+        self.timing = children.timing
 
     def record(self) -> Recorder:
         """Keep all that the host is told from now on."""
-        recorder = Recorder(self._source, self.took_us)
+        recorder = Recorder(self._source, self.timing)
         self.host = Host(recorder, self.host.seen, self._ahead, self._rest)
         return recorder
 
@@ -147,7 +147,7 @@ def _opened_folder(root: str, real: str, budget_s: float) -> Opened:
         raise
     seen = Seen(origin=Origin.RECORDING, root=_visible(root), uid=own.uid(), observed_at=replay.observed_at)
     opened = Opened(replay, seen, children, f"{real}/{FILES}")
-    opened.took_us = replay.took_us
+    opened.timing = replay.timing
     return opened
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from nodediag.errors import OutputError
 from nodediag.host import own
-from nodediag.host.ask import Ask, Content, Lock, Reply, place
+from nodediag.host.ask import Ask, Content, Lock, Reply, Timing, place
 from nodediag.host.host import Source
 from nodediag.model.report import Origin
 
@@ -34,16 +34,24 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Each further line: a question, what was answered, and how long that took where it is known.
+    """Each further line: a question, what was answered, and when it was put and how long it took where that is known.
 
-    Without a reply it tells of a file at its path: how long it took to read, and how many secrets were `masked` in it,
-    by the rule's id; a reply tells that by itself.
+    Without a reply it tells of a file at its path: when and how long it was read, and how many secrets were `masked` in
+    it, by the rule's id; a reply tells that by itself.
     """
 
     ask: Ask
     reply: Reply | msgspec.UnsetType = msgspec.UNSET
     took_us: int | msgspec.UnsetType = msgspec.UNSET
     masked: dict[str, int] = {}
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def timing(self) -> Timing | None:
+        """When it was put and how long it took, where both are known."""
+        if self.at is msgspec.UNSET or self.took_us is msgspec.UNSET:
+            return None
+        return Timing(self.at, self.took_us)
 
 
 class File(msgspec.Struct, frozen=True):
@@ -57,12 +65,12 @@ class File(msgspec.Struct, frozen=True):
 class Recorder:
     """A source that passes on what another answers, and keeps it; one question has one answer, as in a replay.
 
-    `took_us` tells how long an answer took.
+    `timing` tells when a question was put, and how long it took.
     """
 
-    def __init__(self, source: Source, took_us: Callable[[Ask], int | None] = lambda _: None) -> None:
+    def __init__(self, source: Source, timing: Callable[[Ask], Timing | None] = lambda _: None) -> None:
         self._source = source
-        self._took_us = took_us
+        self._timing = timing
         self._told: dict[tuple[str, str], Told] = {}
 
     def answer(self, ask: Ask) -> Reply:
@@ -72,8 +80,10 @@ class Recorder:
             return told.reply
         reply = self._source.answer(ask)
         if not isinstance(ask, Lock):
-            took_us = self._took_us(ask)
-            self._told[key(ask)] = Told(ask, reply, msgspec.UNSET if took_us is None else took_us)
+            timing = self._timing(ask)
+            self._told[key(ask)] = (
+                Told(ask, reply) if timing is None else Told(ask, reply, took_us=timing.took_us, at=timing.at)
+            )
         return reply
 
     def save(self, folder: str, head: Head, others: dict[str, bytes]) -> None:
@@ -107,7 +117,7 @@ def files(every: Iterable[Told], head: Head, longest: int) -> Iterator[File]:
         if alone and isinstance(told.reply, Content) and not paths.intersection(above):
             paths.add(path)
             folders.update(above)
-            about = Told(told.ask, took_us=told.took_us, masked=told.reply.masked)
+            about = msgspec.structs.replace(told, reply=msgspec.UNSET, masked=told.reply.masked)
             if about != Told(told.ask):
                 lines.append(encode(about))
             yield File(path, told.reply.data, (about,))

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import UsageError
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, place
+from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, Timing, place
 from nodediag.host.host import Source
 from nodediag.host.recording import ANSWERS, FILES, Head, Told, fits, key
 from nodediag.model.reason import Code, Reason
@@ -41,10 +41,10 @@ class ReplaySource:
         where = place(ask)
         return Failure(Reason(code=Code.NOT_CAPTURED, detail=f"{where} was not asked for when this was recorded"))
 
-    def took_us(self, ask: Ask) -> int | None:
-        """Tell how long an answer took when it was recorded, None where that is not known."""
+    def timing(self, ask: Ask) -> Timing | None:
+        """Tell when a question was put when it was recorded, and how long it took, None where that is not known."""
         told = self._told.get(key(ask))
-        return None if told is None or told.took_us is msgspec.UNSET else told.took_us
+        return None if told is None else told.timing
 
 
 def is_recording(files: Source) -> bool:

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeAlias
 
 import msgspec
@@ -34,6 +35,7 @@ from nodediag.host.ask import (
     Reply,
     Sizes,
     Statvfs,
+    Timing,
     Units,
     place,
 )
@@ -71,12 +73,12 @@ class Sacrifice:
         self._hung: set[str] = set()
         self._under_way: deque[Ask] = deque()
         self._early: dict[Ask, Reply] = {}
-        self._took_us: dict[Ask, int] = {}
+        self._timings: dict[Ask, Timing] = {}
         self._child: _Child | None = None
         self._left_behind: list[int] = []
         self._locks: list[int] = []
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode: Callable[[bytearray], tuple[int, Reply]] = msgspec.msgpack.Decoder(tuple[int, Reply]).decode
+        self._decode: Callable[[bytearray], tuple[Timing, Reply]] = msgspec.msgpack.Decoder(tuple[Timing, Reply]).decode
         with suppress(OSError):  # an answer will say why there is none
             self._started()
 
@@ -101,9 +103,9 @@ class Sacrifice:
                 return
             time.sleep(pause_s)
 
-    def took_us(self, ask: Ask) -> int | None:
-        """Tell how long the child took for an answer, None for what it has not answered."""
-        return self._took_us.get(ask)
+    def timing(self, ask: Ask) -> Timing | None:
+        """Tell when the child was at a question, and for how long, None for what it has not answered."""
+        return self._timings.get(ask)
 
     def ahead(self, *asks: Ask) -> None:
         """Send questions whose answers will be wanted, so that the child works on them beside its parent.
@@ -157,7 +159,7 @@ class Sacrifice:
         try:
             if not sent:
                 child.send([self._encode(ask)], until)
-            self._took_us[ask], reply = self._decode(child.receive(until, self._locks))
+            self._timings[ask], reply = self._decode(child.receive(until, self._locks))
         except TimeoutError:
             self._drop()
             if "/" in where:
@@ -272,9 +274,9 @@ def _serve(channel: socket.socket, make: Make, idle: Callable[[], None] | None, 
         waiting.register(channel, select.POLLIN)
         while header := stream.read(_HEADER_BYTES):
             ask = decode(stream.read(int.from_bytes(header, "big")))
-            start = time.monotonic_ns()
+            at, start = datetime.now(UTC), time.monotonic_ns()
             reply = _answer(source, ask)
-            _send(channel, encode(((time.monotonic_ns() - start) // 1000, reply)), handed)
+            _send(channel, encode((Timing(at, (time.monotonic_ns() - start) // 1000), reply)), handed)
             if idle is not None and not waiting.poll(_MOMENT_MS):
                 idle()
                 idle = None
