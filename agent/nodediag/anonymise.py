@@ -216,6 +216,10 @@ class Anonymiser:
         told = msgspec.json.decode(data, type=object)
         return msgspec.json.encode(self._walked(told, ""))
 
+    def lines(self, data: bytes) -> bytes:
+        """Put pseudonyms into lines of JSON."""
+        return b"".join(self.json(line) + b"\n" for line in data.splitlines())
+
     def text(self, text: str) -> str:
         """Put pseudonyms for all addresses and names in a text, which may be a name as a whole."""
         if text.lower() in self._names and text.lower() not in self._plain:

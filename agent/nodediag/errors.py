@@ -15,6 +15,16 @@ class Exit(IntEnum):
     FAILED = 4
 
 
+def crash(error: Exception) -> str:
+    """Say what went wrong in our own code, and where."""
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        _, ours, file = trace.tb_frame.f_code.co_filename.rpartition("/nodediag/")
+        where = f" ({file}:{trace.tb_lineno})" if ours else where
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {error!s:.200}{where}"
+
+
 class NodediagError(Exception):
     """What every error of ours is."""
 

@@ -1,5 +1,6 @@
 """The runner: whatever a check does, it ends with one outcome, and the others still run."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -96,10 +97,10 @@ def test_a_check_ends_with_one_outcome(
     assert len(result.problems) == problems
 
 
-def test_a_bug_is_named_by_its_kind_and_message(base: Profile) -> None:
+def test_a_bug_is_named_by_its_kind_message_and_place(base: Profile) -> None:
     result = run(made(faulty), Facts(), base, Request())
     assert result.reason
-    assert result.reason.detail == "ZeroDivisionError: our bug"
+    assert re.fullmatch(r"ZeroDivisionError: our bug \(checks/check\.py:\d+\)", result.reason.detail)
 
 
 def test_what_is_cut_says_how_much_there_was(base: Profile) -> None:

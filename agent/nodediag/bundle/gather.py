@@ -11,8 +11,8 @@ from nodediag.bundle.pack import Member, Redaction
 from nodediag.facts.snapshot import Facts
 from nodediag.host import package
 from nodediag.host.ask import Counting, place
-from nodediag.host.recording import PROFILE, REPORT, File, Head, Told, files
-from nodediag.model.report import Origin, Report
+from nodediag.host.recording import LOG, PROFILE, REPORT, File, Head, Told, files
+from nodediag.model.report import Report
 from nodediag.redact import redact
 from nodediag.render import as_json, as_text
 
@@ -23,14 +23,16 @@ _NO_NAME: Final = re.compile(r"[^A-Za-z0-9.-]+")
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bundle is made of; a profile that somebody `asked` for judges wherever the bundle is opened.
 
-    `others` stand in the recording beside its answers, in JSON; the journal is in lines of JSON. `masked` says of both
-    by path how many secrets were masked in them when they came in, by the rule's id.
+    `others` stand in the recording beside its answers, in JSON; the journal, and the `log` that the run kept of itself,
+    are in lines of JSON. `masked` says by path how many secrets were masked in `others` and the log when they came in,
+    by the rule's id.
     """
 
     report: Report[Facts]
     told: tuple[Told, ...]
     head: Head
     others: dict[str, bytes]
+    log: bytes
     profile: str
     asked: bool
     signatures: dict[str, str]
@@ -42,26 +44,26 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         for told in self.told:
             yield from strings(told)
         yield self.head.root
-        for data in (*self.others.values(), *self.journal.data.splitlines()):
+        for data in (*self.others.values(), *self.journal.data.splitlines(), *self.log.splitlines()):
             yield from strings(msgspec.json.decode(data, type=object))
         yield self.profile
 
     def disguised(self, by: Anonymiser) -> "Gathered":
         """Give it with pseudonyms, the signatures of this release as they are."""
         public = package.texts("signatures/data")
-        lines = [by.json(line) + b"\n" for line in self.journal.data.splitlines()]
         return Gathered(
             report=by.record(self.report),
             told=tuple(by.record(told) for told in self.told),
             head=msgspec.structs.replace(self.head, root=by.text(self.head.root)),
             others={path: by.json(data) for path, data in self.others.items()},
+            log=by.lines(self.log),
             profile=by.data(self.profile.encode()).decode(),
             asked=self.asked,
             signatures={
                 name: text if public.get(name) == text else by.data(text.encode()).decode()
                 for name, text in self.signatures.items()
             },
-            journal=msgspec.structs.replace(self.journal, data=b"".join(lines)),
+            journal=msgspec.structs.replace(self.journal, data=by.lines(self.journal.data)),
             masked=self.masked,
         )
 
@@ -73,21 +75,22 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     def members(self) -> list[Member]:
         """Give the files but for the journal: the report and the data that it rests on, and what the diagnosis read."""
-        report = _timeless(self.report)
+        report = self.report.timeless()
         profile = PROFILE if self.asked else f"data/{PROFILE}"
         made = [
             Member(path="report.txt", data=as_text.render(report, colour=False), source="the diagnosis"),
             Member(path=REPORT, data=as_json.render(report), source="the diagnosis"),
             Member(path=profile, data=redact(self.profile.encode()), source="the profile that judged"),
             *(_signatures(name, text) for name, text in sorted(self.signatures.items())),
-            *(
-                Member(path=path, data=data, source="the diagnosis", redactions=redactions(path, self.masked.get(path)))
-                for path, data in self.others.items()
-            ),
+            *(self._come_in(path, data, "the diagnosis") for path, data in self.others.items()),
+            self._come_in(LOG, self.log, "nodediag's own log"),
         ]
         at = report.generated_at
         read = [_read(file) for file in files(self.told, self.head, _LONGEST)]
         return [*(msgspec.structs.replace(one, at=at) for one in made), *read]
+
+    def _come_in(self, path: str, data: bytes, source: str) -> Member:
+        return Member(path=path, data=data, source=source, redactions=redactions(path, self.masked.get(path)))
 
 
 def redactions(path: str, counts: dict[str, int] | None, of: str = "") -> tuple[Redaction, ...]:
@@ -115,10 +118,3 @@ def _masked(told: Told) -> dict[str, int]:
 def _signatures(name: str, text: str) -> Member:
     path = f"data/signatures/{name.rpartition('/')[2]}"
     return Member(path=path, data=redact(text.encode()), source="the signatures that were looked for")
-
-
-def _timeless(report: Report[Facts]) -> Report[Facts]:
-    """Give the report of a recording as of when the node was looked at: packed again it is the same."""
-    if report.view.origin is not Origin.RECORDING:
-        return report
-    return msgspec.structs.replace(report, generated_at=report.observed_at, duration_ms={}, captured=msgspec.UNSET)

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.errors import NodediagError
+from nodediag.errors import NodediagError, crash
 from nodediag.facts.fact import NotKnownError
 from nodediag.facts.snapshot import Facts
 from nodediag.model.digest import fingerprint
@@ -63,7 +63,7 @@ def run(one: Check, facts: Facts, profile: Profile, request: Request) -> CheckRe
             return _ended(one, Outcome.UNKNOWN, error.reason)
         return _ended(one, Outcome.FAILED, error.reason, problems)
     except Exception as error:  # noqa: BLE001 - a bug in one check must not cost the report
-        reason = Reason(code=Code.CRASHED, detail=f"{type(error).__name__}: {error}")
+        reason = Reason(code=Code.CRASHED, detail=crash(error))
         return _ended(one, Outcome.BROKEN, reason, problems)
     return _ended(one, Outcome.FAILED if problems else Outcome.PASSED, None, problems)
 

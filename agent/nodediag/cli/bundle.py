@@ -13,7 +13,7 @@ from nodediag.cli.options import collected, node_options, now, output_option
 from nodediag.cli.pseudonyms import anonymise_option, anonymiser, key_of
 from nodediag.errors import Exit, OutputError, UsageError
 from nodediag.host import own
-from nodediag.host.recording import JOURNAL
+from nodediag.host.recording import JOURNAL, LOG
 from nodediag.model.report import Origin
 
 if TYPE_CHECKING:
@@ -83,11 +83,12 @@ def _gathered(taken: "Taken") -> "Gathered":
         told=taken.recorder.told,
         head=taken.head,
         others=taken.others,
+        log=taken.log,
         profile=taken.profile,
         asked=taken.asked,
         signatures=taken.signatures,
         journal=_journal(taken, before),
-        masked=taken.masked or ({} if before is None else {INPUTS: before.counts(INPUTS)}),
+        masked=({} if before is None else {path: before.counts(path) for path in (INPUTS, LOG)}) | taken.masked,
     )
 
 

@@ -18,7 +18,7 @@ from nodediag.facts import ahead
 from nodediag.facts.inputs import INPUTS, Inputs, encoded as encoded_inputs, kept, laid
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened
-from nodediag.host.recording import PROFILE, REPORT, Head, Recorder
+from nodediag.host.recording import LOG, PROFILE, REPORT, Head, Recorder, Told
 from nodediag.logs.node import LOGS, Logs, encoded
 from nodediag.model.outcome import Verdict
 from nodediag.model.report import Captured, Origin, ProfileUsed, Report
@@ -45,17 +45,19 @@ class _Told(msgspec.Struct):
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """All that a look at a node was told, and what it came to.
 
-    `others` stand in the recording beside its answers; `excerpt` is of the journal, where it was asked for and read.
+    `others` stand in the recording beside its answers, and so does the `log` that the run kept of itself; `excerpt` is
+    of the journal, where it was asked for and read.
     """
 
     opened: Opened
     report: Report["Facts"]
     profile: str
     asked: bool  # whether somebody named that profile
+    log: bytes
     signatures: dict[str, str]
     recorder: Recorder
     others: dict[str, bytes]
-    masked: dict[str, dict[str, int]]  # in which of them, by the rule's id
+    masked: dict[str, dict[str, int]]  # in which of these, by the rule's id
     excerpt: "Excerpted"
 
     @property
@@ -103,23 +105,25 @@ def _judged(  # noqa: PLR0913, PLR0917 - all that a look rests on
     if keep is not None:
         _counted()
     inputs = _inputs(opened, options)
-    counts = _counted() if keep is not None else {}
+    masked = {INPUTS: _counted() if keep is not None else {}}
     recorder = opened.record() if keep is not None else None
     report = diagnose(opened.host, logs, catalogue, request, now, inputs=inputs)
     report = msgspec.structs.replace(report, captured=_captured(opened))
     if keep is not None and recorder is not None:
         others = {LOGS: encoded(report.logs), INPUTS: encoded_inputs(inputs)}
         own_text = bool(profile) and options.data is None  # all that it extends is this release's
+        log = _log(opened, report, recorder, options)
+        masked[LOG] = _counted()
         judged_by = catalogue.text(profile) if own_text else _judged_by(report, catalogue, profile)
         keep(
             Taken(
-                opened=opened, report=report, profile=judged_by, asked=bool(profile), signatures=signatures,
-                recorder=recorder, others=others, masked={INPUTS: counts} if counts else {},
+                opened=opened, report=report, profile=judged_by, asked=bool(profile), log=log, signatures=signatures,
+                recorder=recorder, others=others, masked={path: counts for path, counts in masked.items() if counts},
                 excerpt=logs.excerpt(),
             )
         )  # fmt: skip
     if options.verbose:
-        _log(report)
+        _say(report, () if recorder is None else recorder.told, options)
     return report
 
 
@@ -160,22 +164,25 @@ def _inputs(opened: Opened, options: NodeOptions) -> Inputs:
     return laid(kept(opened.kept(INPUTS)), given) if opened.host.seen.origin is Origin.RECORDING else given
 
 
-def _log(report: Report["Facts"]) -> None:
-    """Log the run's one line; a standard error that takes none must not cost the report."""
+def _log(opened: Opened, report: Report["Facts"], recorder: Recorder, options: NodeOptions) -> bytes:
+    """Give what the run tells of itself; a recording keeps that of the run that looked at the node."""
+    from nodediag.render import as_log  # noqa: PLC0415 - only who keeps the look needs it
+
+    before = opened.kept(LOG) if opened.host.seen.origin is Origin.RECORDING else None
+    return as_log.render(as_log.events(report.timeless(), recorder.told, options.given())) if before is None else before
+
+
+def _say(report: Report["Facts"], told: tuple[Told, ...], options: NodeOptions) -> None:
+    """Log what the run tells of itself; a standard error that takes nothing must not cost the report."""
     from nodediag import log  # noqa: PLC0415 - structlog costs more than all else; only who asks for it pays
+    from nodediag.render import as_log  # noqa: PLC0415 - as above
 
     if sys.stderr is None:
         return
     log.configure(terminal=sys.stderr.isatty())
     with suppress(OSError):
-        log.event(
-            "diagnosed",
-            verdict=report.verdict.value,
-            origin=report.view.origin.value,
-            root=report.view.root,
-            blind_spots=len(report.view.blind_spots),
-            **{f"{step}_ms": duration for step, duration in report.duration_ms.items()},
-        )
+        for event in as_log.events(report, told, options.given()):
+            log.event(event.name, level=event.level, at=event.at, fields=event.fields)
 
 
 def _wait_for_turn(host: Host, timeout_s: float) -> None:

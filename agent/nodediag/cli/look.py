@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nodediag.cli.options import NodeOptions
 from nodediag.host import own
 from nodediag.host.origin import open_host
+from nodediag.host.recording import LOG
 
 if TYPE_CHECKING:
     from nodediag.cli.diagnosed import Keep, Taken
@@ -36,4 +37,4 @@ def look(options: NodeOptions, now: datetime, keep: "Keep | None" = None, *, exc
 
 
 def _save(folder: str, taken: "Taken") -> None:
-    taken.recorder.save(folder, taken.head, taken.others)
+    taken.recorder.save(folder, taken.head, taken.others | {LOG: taken.log})

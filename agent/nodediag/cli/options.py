@@ -63,6 +63,11 @@ class NodeOptions(InputOptions, frozen=True, kw_only=True):
     deep: bool
     verbose: bool
 
+    def given(self) -> dict[str, str]:
+        """Give those that say what is looked at and how, where they say anything."""
+        told = ((name, getattr(self, name)) for name in self.__struct_fields__ if name not in {"verbose", "record"})
+        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in told if value}
+
 
 _NODE: Final = (
     click.option("--root", metavar="PATH", help="A folder, a recording, or `none`. Default: found by itself."),

@@ -1,5 +1,6 @@
-"""What some answers are made of: units and jobs, a runtime's conditions and handlers, chains, files, sizes."""
+"""What some answers are made of: units and jobs, a runtime's conditions and handlers, chains, files, sizes; when."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
@@ -7,6 +8,13 @@ import msgspec
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Microseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """When a question was put to a node, and how long the answer took."""
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    took_us: Count
 
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -445,13 +445,6 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     reason: Reason
 
 
-class Timing(msgspec.Struct, frozen=True):
-    """When a question was put to a node, and how long the answer took."""
-
-    at: Annotated[datetime, msgspec.Meta(tz=True)]
-    took_us: Count
-
-
 Counting: TypeAlias = Content | FilesBelow | MetadataAnswer | ProcessList  # tells what was masked in it
 Reply = (
     Content

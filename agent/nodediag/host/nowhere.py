@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from nodediag.host.ask import Ask, Failure, Reply, Timing
+from nodediag.host.answer_parts import Timing
+from nodediag.host.ask import Ask, Failure, Reply
 from nodediag.model.reason import Code, Reason
 
 NOWHERE: Final = "none"

@@ -9,7 +9,8 @@ import msgspec
 
 from nodediag.errors import OutputError
 from nodediag.host import own
-from nodediag.host.ask import Ask, Content, Lock, Reply, Timing, place
+from nodediag.host.answer_parts import Timing
+from nodediag.host.ask import Ask, Content, Lock, Reply, place
 from nodediag.host.host import Source
 from nodediag.model.report import Origin
 
@@ -18,6 +19,7 @@ FILES: Final = "root"
 REPORT: Final = "report.json"  # beside it in a bundle, as what follows
 PROFILE: Final = "profile.toml"  # one that somebody named
 JOURNAL: Final = "journal.jsonl"
+LOG: Final = "nodediag.jsonl"  # what the run that asked tells of itself
 _NAME_MAX: Final = 255
 _PATH_MAX: Final = 4096
 _DEEPEST: Final = 64

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import UsageError
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, Timing, place
+from nodediag.host.answer_parts import Timing
+from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, place
 from nodediag.host.host import Source
 from nodediag.host.recording import ANSWERS, FILES, Head, Told, fits, key
 from nodediag.model.reason import Code, Reason

@@ -20,7 +20,9 @@ from typing import Final, NoReturn, TypeAlias
 
 import msgspec
 
+from nodediag.errors import crash
 from nodediag.host import own
+from nodediag.host.answer_parts import Timing
 from nodediag.host.ask import (
     Ask,
     Below,
@@ -35,7 +37,6 @@ from nodediag.host.ask import (
     Reply,
     Sizes,
     Statvfs,
-    Timing,
     Units,
     place,
 )
@@ -289,7 +290,7 @@ def _answer(source: Source, ask: Ask) -> Reply:
     try:
         return source.answer(ask)
     except Exception as error:  # noqa: BLE001 - whatever a node does to one question, the next is answered
-        return Failure(Reason(code=Code.CRASHED, detail=f"{place(ask)}: {type(error).__name__}: {error!s:.200}"))
+        return Failure(Reason(code=Code.CRASHED, detail=f"{place(ask)}: {crash(error)}"))
 
 
 def _send(channel: socket.socket, message: bytes, handed: list[int]) -> None:

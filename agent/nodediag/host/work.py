@@ -7,7 +7,7 @@ is handed back. It begins at once, beside what its parent does.
 
 from collections.abc import Callable
 
-from nodediag.errors import ReadError
+from nodediag.errors import ReadError, crash
 from nodediag.host.ask import Ask, Content, Failure, Read, Reply
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code, Reason
@@ -40,7 +40,7 @@ class _Done:
         try:
             self._reply: Reply = Content(work())
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
-            detail = f"{name}: {type(error).__name__}: {error!s:.200}"
+            detail = f"{name}: {crash(error)}"
             self._reply = Failure(Reason(code=Code.CRASHED, detail=detail))
 
     def answer(self, ask: Ask) -> Reply:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, Self, TypeVar
 
 import msgspec
 
@@ -208,3 +208,9 @@ class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     logs: LogResult
     facts: F
     duration_ms: dict[str, int]
+
+    def timeless(self) -> Self:
+        """Give that of a recording as of when the node was looked at: made again it is the same."""
+        if self.view.origin is not Origin.RECORDING:
+            return self
+        return msgspec.structs.replace(self, generated_at=self.observed_at, duration_ms={}, captured=msgspec.UNSET)
