@@ -11,10 +11,13 @@ from typing import Final
 import msgspec
 import pytest
 
+from nodediag.bundle.gather import read
 from nodediag.bundle.pack import MANIFEST, Manifest
-from nodediag.host.ask import Content, ProcessList, Read
+from nodediag.host.answer_parts import RuntimeCondition
+from nodediag.host.ask import Ask, Content, Cri, CriAnswer, ProcessList, Read, Reply
 from nodediag.host.origin import open_host
-from nodediag.host.recording import Head
+from nodediag.host.recording import Head, Recorder, files
+from nodediag.host.redacting import RedactingSource
 from nodediag.model.report import Origin
 from nodediag.redact import rules
 from tests import unpacked
@@ -22,7 +25,20 @@ from tests.watch.conftest import Node
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
 TOKEN: Final = "ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+HEAD: Final = Head(version="1", observed_at=datetime(2026, 1, 1, tzinfo=UTC), origin=Origin.TREE, root="/")
+KUBECONFIG: Final = "clusters: [{name: a, cluster: {server: 'https://u:hunter4hunter4@10.0.0.2'}}]\n"
 KEY: Final = ("-----BEGIN RSA PRIVATE KEY-----", *("MIIEpAIBAAKCAQEA7" * 3,) * 4, "-----END RSA PRIVATE KEY-----")
+
+
+class Runtime:
+    """A source that answers as a container runtime does."""
+
+    def __init__(self, said: Reply) -> None:
+        self._said = said
+
+    def answer(self, ask: Ask) -> Reply:
+        del ask
+        return self._said
 
 
 def run(*arguments: str) -> None:
@@ -55,7 +71,11 @@ def node(tmp_path: Path) -> Node:
     with (made.root / "etc/os-release").open("a") as file:
         file.write(f"A_PASSWORD=hunter2hunter2\nB_PASSWORD=hunter3hunter3\nC={TOKEN}\n")
     (made.root / "proc/700").mkdir()
-    (made.root / "proc/700/cmdline").write_text("/usr/bin/kubelet\0--token\0abcdef0123456789\0--v=2\0")
+    (made.root / "proc/700/cmdline").write_text(
+        "/usr/bin/kubelet\0--token\0abcdef0123456789\0--kubeconfig=/var/lib/kubelet/kubeconfig\0"
+    )
+    (made.root / "var/lib/kubelet").mkdir(parents=True)
+    (made.root / "var/lib/kubelet/kubeconfig").write_text(KUBECONFIG)
     made.log(f"I1121 10:00:00.0 1 a.go:1] {TOKEN}", "I1121 10:00:00.0 1 a.go:1] well", *KEY)
     return made
 
@@ -73,13 +93,29 @@ def test_what_was_masked_is_listed_by_file_and_kind_and_never_shown(bundle: Path
     assert kinds(manifest) == {
         ("root/etc/os-release", "/etc/os-release"): Counter({"environment": 2, "github-key": 1}),
         ("answers.jsonl", "the process list"): Counter({"argument-next": 1}),
+        ("answers.jsonl", "/var/lib/kubelet/kubeconfig"): Counter({"url-password": 1}),
         ("inputs.json", ""): Counter({"github-key": 1}),
         ("journal.jsonl", ""): Counter({"github-key": 1, "private-key-cut": 1}),
     }
     assert {one.kind for one in manifest.redactions} <= {rule.id for rule in rules().rule}
     assert {one.path for one in manifest.redactions} <= held.keys()
-    for secret in ("hunter2", "hunter3", TOKEN, "abcdef0123456789", KEY[1]):
+    for secret in ("hunter2", "hunter3", "hunter4", TOKEN, "abcdef0123456789", KEY[1]):
         assert secret.encode() not in msgspec.json.encode(manifest) + b"".join(held.values())
+
+
+def test_what_a_runtime_said_that_was_masked_is_listed(tmp_path: Path) -> None:
+    bad = RuntimeCondition("NetworkReady", status=False, reason="x", message="password=hunter2hunter2")
+    source = RedactingSource(Runtime(CriAnswer(api="v1", name="containerd", version="2.0", conditions=(bad,))))
+    recorder = Recorder(source)
+    recorder.answer(Cri("/run/containerd/containerd.sock"))
+    recorder.save(str(tmp_path / "kept"), HEAD, {})
+    told = [json.loads(line) for line in (tmp_path / "kept/answers.jsonl").read_text().splitlines()]
+    assert told[1]["reply"]["masked"] == {"assignment": 1}
+    assert "hunter2" not in json.dumps(told)
+    (answers,) = (read(file) for file in files(recorder.told, HEAD, 1000))
+    assert [msgspec.structs.astuple(one) for one in answers.redactions] == [
+        ("answers.jsonl", "/run/containerd/containerd.sock", "assignment", 1)
+    ]
 
 
 def test_marks_are_counted_in_every_file(bundle: Path) -> None:
@@ -142,8 +178,7 @@ def test_a_recording_tells_again_what_was_masked_and_how_long_it_took(node: Node
         recorder = said[0].record()
         said[0].host.read("/etc/os-release")
         said[0].host.processes()
-        head = Head(version="1", observed_at=datetime(2026, 1, 1, tzinfo=UTC), origin=Origin.TREE, root="/")
-        recorder.save(str(tmp_path / "kept"), head, {})
+        recorder.save(str(tmp_path / "kept"), HEAD, {})
         said.append(open_host(str(tmp_path / "kept"), budget_s=20))
         again = said[1].record()
         said[1].host.read("/etc/os-release")

@@ -38,7 +38,7 @@ from nodediag.facts import (
     toolbox,
 )
 from nodediag.facts.snapshot import Facts, collect
-from nodediag.host.answer_parts import BaseChain, FileBelow, Hook, Job, Policy, Size, UnitState
+from nodediag.host.answer_parts import BaseChain, FileBelow, Hook, Job, Login, Policy, Size, UnitState
 from nodediag.host.ask import (
     BUS_SOCKET,
     Ask,
@@ -54,7 +54,6 @@ from nodediag.host.ask import (
     Kubeconfig,
     KubeconfigAnswer,
     List,
-    Login,
     Metadata,
     MetadataAnswer,
     Names,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from nodediag.host import certificates, kubeconfig
+from nodediag.host.answer_parts import Login
 from nodediag.host.ask import (
     Ask,
     Certificate,
@@ -19,7 +20,6 @@ from nodediag.host.ask import (
     Failure,
     Kubeconfig,
     KubeconfigAnswer,
-    Login,
     Reply,
 )
 from nodediag.host.live import LiveSource
@@ -172,6 +172,12 @@ def test_of_a_kubeconfig_no_secret_is_told(user: str, login: Login, path: str) -
     assert (found.login, found.client_path, found.server) == (login, path, "https://10.0.0.2")
     assert found.authority_path == "/var/lib/kubelet/ca.crt"
     assert SECRET.encode() not in msgspec.json.encode(found)
+
+
+def test_a_password_in_a_kubeconfig_s_address_is_masked_and_counted() -> None:
+    found = kept(config("{}").replace("https://10.0.0.2", f"https://u:{SECRET}@10.0.0.2"))
+    assert isinstance(found, KubeconfigAnswer)
+    assert (found.server, found.masked) == ("https://u:[redacted]@10.0.0.2", {"url-password": 1})
 
 
 def test_certificates_inside_a_kubeconfig_are_read_where_they_stand() -> None:

@@ -86,8 +86,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
             self._come_in(LOG, self.log, "nodediag's own log"),
         ]
         at = report.generated_at
-        read = [_read(file) for file in files(self.told, self.head, _LONGEST)]
-        return [*(msgspec.structs.replace(one, at=at) for one in made), *read]
+        asked = [read(file) for file in files(self.told, self.head, _LONGEST)]
+        return [*(msgspec.structs.replace(one, at=at) for one in made), *asked]
 
     def _come_in(self, path: str, data: bytes, source: str) -> Member:
         return Member(path=path, data=data, source=source, redactions=redactions(path, self.masked.get(path)))
@@ -98,7 +98,8 @@ def redactions(path: str, counts: dict[str, int] | None, of: str = "") -> tuple[
     return tuple(Redaction(path=path, of=of, kind=kind, count=count) for kind, count in (counts or {}).items())
 
 
-def _read(file: File) -> Member:
+def read(file: File) -> Member:
+    """Give a file of the recording, with what it says of its answers."""
     known = [one.timing for one in file.told if one.timing is not None]
     masked = [(place(one.ask), one.masked or _masked(one)) for one in file.told]
     return Member(
@@ -112,7 +113,7 @@ def _read(file: File) -> Member:
 
 
 def _masked(told: Told) -> dict[str, int]:
-    return told.reply.masked if isinstance(told.reply, Counting) else {}
+    return (told.reply.masked or {}) if isinstance(told.reply, Counting) else {}
 
 
 def _signatures(name: str, text: str) -> Member:

@@ -28,7 +28,7 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Secrets of one kind that were masked where they came in: how often the rule of that id masked something.
 
     `path` is the file of the bundle, `of` what it tells of: the node's path, or a question to the node. It is counted
-    before a file is cut for its size. Not counted is what stood masked on the node, and what a runtime says by the CRI.
+    before a file is cut for its size. Not counted is what stood masked on the node.
     """
 
     path: str

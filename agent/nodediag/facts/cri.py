@@ -37,7 +37,7 @@ def derive(host: Host, sockets: RuntimeSockets) -> CriStatus:
     if one.state is not SocketState.ANSWERS:
         raise ReadError(path, Reason(code=Code.CRASHED, detail=one.says, needs="a runtime that answers"))
     try:
-        return CriStatus(path=path, answer=host.cri(path))
+        return CriStatus(path=path, answer=msgspec.structs.replace(host.cri(path), masked=msgspec.UNSET))
     except ReadError as error:
         if error.reason.code is Code.UNSUPPORTED:
             return CriStatus(path=path, refused=error.reason.detail)

@@ -9,6 +9,8 @@ import msgspec
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Microseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
+Masked: TypeAlias = dict[str, int] | msgspec.UnsetType  # how many secrets, by the rule's id, where there were any
+
 
 class Timing(msgspec.Struct, frozen=True):
     """When a question was put to a node, and how long the answer took."""
@@ -103,3 +105,13 @@ class Size(msgspec.Struct, frozen=True):
     path: str
     bytes: Count
     files: Count
+
+
+class Login(StrEnum):
+    """How a kubeconfig logs in; a program is one that client-go runs to be given a certificate or token."""
+
+    CERTIFICATE = "certificate"
+    TOKEN = "token"  # noqa: S105 - its name, not one
+    PASSWORD = "password"  # noqa: S105 - its name, not one
+    PROGRAM = "program"
+    NONE = "none"

@@ -15,6 +15,8 @@ from nodediag.host.answer_parts import (
     Count,
     FileBelow,
     Job,
+    Login,
+    Masked,
     Microseconds,
     RuntimeCondition,
     RuntimeHandler,
@@ -362,16 +364,6 @@ class CertificateList(msgspec.Struct, frozen=True, tag=True):
     total: int
 
 
-class Login(StrEnum):
-    """How a kubeconfig logs in; a program is one that client-go runs to be given a certificate or token."""
-
-    CERTIFICATE = "certificate"
-    TOKEN = "token"  # noqa: S105 - its name, not one
-    PASSWORD = "password"  # noqa: S105 - its name, not one
-    PROGRAM = "program"
-    NONE = "none"
-
-
 class KubeconfigAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Answers Kubeconfig, for its current context: each certificate by path or inline, or neither."""
 
@@ -381,6 +373,7 @@ class KubeconfigAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     authority: CertificateList
     client_path: str
     client: CertificateList
+    masked: Masked = msgspec.UNSET
 
 
 class HealthzOutcome(StrEnum):
@@ -397,6 +390,7 @@ class HealthzAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     outcome: HealthzOutcome
     status: Annotated[int, msgspec.Meta(ge=0, le=999)] = 0
     text: str = ""
+    masked: Masked = msgspec.UNSET
 
 
 class Connected(msgspec.Struct, frozen=True, tag=True):
@@ -414,6 +408,7 @@ class CriAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     conditions: tuple[RuntimeCondition, ...]
     handlers: tuple[RuntimeHandler, ...] = ()
     cgroup_driver: str = ""
+    masked: Masked = msgspec.UNSET
 
 
 class FilesBelow(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -445,7 +440,9 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     reason: Reason
 
 
-Counting: TypeAlias = Content | FilesBelow | MetadataAnswer | ProcessList  # tells what was masked in it
+Counting: TypeAlias = (  # tells what was masked in it
+    Content | FilesBelow | MetadataAnswer | ProcessList | CriAnswer | HealthzAnswer | KubeconfigAnswer
+)
 Reply = (
     Content
     | Names

@@ -9,9 +9,11 @@ import socket
 import time
 from typing import Final
 
+import msgspec
+
 from nodediag.host.ask import Failure, HealthzAnswer, HealthzOutcome, Reply
 from nodediag.model.reason import Code, Reason
-from nodediag.redact import redact_text
+from nodediag.redact import counted, redact_text
 
 DEADLINE_S: Final = 3.0
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
@@ -37,9 +39,10 @@ def ask(address: str, port: int, *, deadline_s: float = DEADLINE_S) -> Reply:
         detail = f"what answers at port {port} of {address} is no HTTP server"
         return Failure(Reason(code=Code.WRONG_KIND, detail=detail))
     body = said.partition(b"\r\n\r\n")[2].decode("utf-8", "backslashreplace")
-    return HealthzAnswer(
-        outcome=HealthzOutcome.ANSWERED, status=int(head[1]), text=redact_text(body.strip())[:_MOST_LETTERS]
-    )
+    counted()
+    text = redact_text(body.strip())[:_MOST_LETTERS]
+    masked = counted() or msgspec.UNSET
+    return HealthzAnswer(outcome=HealthzOutcome.ANSWERED, status=int(head[1]), text=text, masked=masked)
 
 
 def _talk(address: str, port: int, until: float) -> bytes:

@@ -8,11 +8,14 @@ import binascii
 import posixpath
 from typing import Final
 
+import msgspec
+
 from nodediag.errors import ParseError
 from nodediag.host import certificates, yaml_text
-from nodediag.host.ask import CertificateList, Content, KubeconfigAnswer, Login, Reply
+from nodediag.host.answer_parts import Login
+from nodediag.host.ask import CertificateList, Content, KubeconfigAnswer, Reply
 from nodediag.host.yaml_text import Yaml, text_at
-from nodediag.redact import redact_text
+from nodediag.redact import counted, redact_text
 
 CAP_BYTES: Final = 256 * 1024
 _MOST_LETTERS: Final = 300
@@ -45,13 +48,16 @@ def reduced(loaded: Yaml, folder: str) -> KubeconfigAnswer:
     cluster = _chosen(loaded, "clusters", "cluster", text_at(context, "cluster"))
     user = _chosen(loaded, "users", "user", text_at(context, "user"))
     keys = user if isinstance(user, dict) else {}
+    counted()
+    server = redact_text(_plain(text_at(cluster, "server")))
     return KubeconfigAnswer(
-        server=redact_text(_plain(text_at(cluster, "server"))),
+        server=server,
         login=next((login for key, login in _LOGINS.items() if keys.get(key)), Login.NONE),
         authority_path=_path(text_at(cluster, "certificate-authority"), folder),
         authority=_inline(text_at(cluster, "certificate-authority-data")),
         client_path=_path(text_at(user, "client-certificate"), folder),
         client=_inline(text_at(user, "client-certificate-data")),
+        masked=counted() or msgspec.UNSET,
     )
 
 

@@ -1,7 +1,7 @@
 """The Host's door: what a node answers is freed of secrets here, before anything is kept or judged."""
 
 from string import ascii_letters, digits
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -9,7 +9,6 @@ from nodediag.host.answer_parts import FileBelow
 from nodediag.host.ask import (
     Ask,
     Content,
-    Counting,
     CriAnswer,
     FilesBelow,
     MetadataAnswer,
@@ -20,6 +19,7 @@ from nodediag.host.ask import (
 )
 from nodediag.host.host import Source
 
+_Read: TypeAlias = Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList
 _OF_FIELDS: Final = (ascii_letters + digits + "+-.:~ ").encode()
 
 
@@ -37,7 +37,7 @@ class RedactingSource:
         reply = self._source.answer(ask)
         if isinstance(ask, Read) and ask.only and isinstance(reply, Content):
             return Content(_only(reply.data, ask.only))
-        return _masked(reply) if isinstance(reply, Counting | CriAnswer) else reply
+        return _masked(reply) if isinstance(reply, _Read) else reply
 
 
 def _only(data: bytes, starts: tuple[str, ...]) -> bytes:
@@ -50,16 +50,16 @@ def _only(data: bytes, starts: tuple[str, ...]) -> bytes:
     )
 
 
-def _masked(reply: Counting | CriAnswer) -> Reply:
+def _masked(reply: _Read) -> Reply:
     from nodediag.redact import counted  # noqa: PLC0415 - see above
 
     counted()
     masked = _without_secrets(reply)
     counts = counted()
-    return msgspec.structs.replace(masked, masked=counts) if counts and isinstance(masked, Counting) else masked
+    return msgspec.structs.replace(masked, masked=counts) if counts else masked
 
 
-def _without_secrets(reply: Counting | CriAnswer) -> Counting | CriAnswer:
+def _without_secrets(reply: _Read) -> _Read:
     from nodediag.redact import counted, redact, redact_text  # noqa: PLC0415 - see above
 
     match reply:
