@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import pytest
@@ -169,6 +170,44 @@ def test_names_become_what_they_are_and_a_number_everywhere() -> None:
 def test_what_stands_apart_is_found_in_any_line_of_any_text(before: str, what: str, after: str) -> None:
     anonymiser = Anonymiser(KEY, {"web-01": "host", "zoë-7": "user"})
     assert what not in anonymiser.text(f"{before}\n| {what} |\n{after}").split("\n|")[1]
+
+
+MAILS: Final = """\
+emailAddress=Zoe.Doe+x@Corp.Example, mailto:7yan@mail.shop.example; "ann@corp.example"\\nfor root@corp.example.
+from ldap.corp.example to 1000@x.service and user-1000@0005d2.journal
+"""
+
+
+def test_both_parts_of_a_mail_address_become_pseudonyms_and_equal_stays_equal() -> None:
+    names = learned([MAILS])
+    assert names == {
+        "Zoe.Doe+x": "user", "Corp.Example": "domain", "7yan": "user", "mail.shop.example": "domain", "ann": "user",
+        "corp.example": "domain",
+    }  # fmt: skip
+    anonymiser = Anonymiser(KEY, names)
+    corp, mail = anonymiser.name("corp.example"), anonymiser.name("mail.shop.example")
+    zoe, ann, yan = (anonymiser.name(name) for name in ("Zoe.Doe+x", "ann", "7yan"))
+    assert re.fullmatch("domain-[0-9a-f]{8}", corp)
+    assert corp != mail
+    assert anonymiser.text(MAILS) == (
+        f'emailAddress={zoe}@{corp}, mailto:{yan}@{mail}; "{ann}@{corp}"\\nfor root@{corp}.\n'
+        f"from ldap.{corp} to 1000@x.service and user-1000@0005d2.journal\n"
+    )
+    assert anonymiser.text(anonymiser.text(MAILS)) == anonymiser.text(MAILS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hmac-sha2-256-etm@openssh.com,curve25519-sha256@libssh.org git@github.com",
+        "cloud.google.com/gke-nodepool=x of root@google.com, root@x.iam.gserviceaccount.example.googleapis.com",
+        "getty@tty1.service dev-disk@x.device system@0005f-00.journal gcr.io/x@sha256:00ff",
+    ],
+)
+def test_a_domain_of_programs_or_labels_is_nobodys(text: str) -> None:
+    made = Anonymiser(KEY, learned([text])).text(text)
+    assert "domain-" not in made
+    assert "cloud.google.com/gke-nodepool" in made or "cloud" not in text
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -2,9 +2,9 @@
 
 Addresses keep their prefixes as Crypto-PAn does (Xu and others, ICNP 2002): of two that share their first bits the
 pseudonyms share as many. What an address is for stays: loopback, link-local, private, multicast and the like. Names are
-learned from the text: those of hosts, users, projects, clusters, namespaces and pods, wherever something says that they
-are. A name that is a word too, such as a namespace `dev`, becomes one only where it is said to be a name. Machine, boot
-and container ids, zones and versions stay.
+learned from the text: those of hosts, users, mail domains, projects, clusters, namespaces and pods, wherever something
+says that they are. A name that is a word too, such as a namespace `dev`, becomes one only where it is said to be a
+name. Machine, boot and container ids, zones and versions stay.
 """
 
 import hashlib
@@ -68,6 +68,9 @@ _NAME_APART: Final = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})"
 # where a text says what a name is of; a name is what the group of that kind matches
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
 _OBJECT: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_SUFFIX: Final = (  # of units and files, whose names may hold an @ too
+    "service|slice|scope|socket|target|timer|mount|automount|swap|device|path|journal|conf|log|json|toml|ya?ml|sh|py|so"
+)
 _IS: Final = r"\\*[\"']?\s*[:=]\s*\\*[\"']?"
 _SAID: Final = tuple(
     re.compile(pattern)
@@ -82,7 +85,7 @@ _SAID: Final = tuple(
         rf"\bgcr\.io/(?:v2/)?(?P<project>{_NAME})/|-docker\.pkg\.dev/(?P<project2>{_NAME})/",
         rf"(?i:project(?:[_-]?id)?){_IS}(?P<project>{_OBJECT})",
         rf"(?<![\w.+-])(?P<user>[\w.+-]+)@(?P<project>{_OBJECT})\.iam\.gserviceaccount\.com",
-        rf"(?<![\w.+-])(?P<user>[A-Za-z][\w.+-]*)@(?:{_OBJECT}\.)+(?!service\b|slice\b|scope\b|socket\b)[a-z]{{2,}}\b",
+        rf"(?<![\w.+-])(?P<user>[A-Za-z0-9][\w.+-]*)@(?P<domain>(?i:(?:{_OBJECT}\.)+(?!(?:{_SUFFIX})\b)[a-z]{{2,}}))\b",
         rf"\bclusters/(?P<cluster>{_OBJECT})|(?i:cluster[_-]?name){_IS}(?P<cluster2>{_OBJECT})",
         rf"\bpods?\\*[\"']?[:=]\s*\\*[\"']?\[?\\*[\"']?(?P<namespace>{_OBJECT})/(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)",
         rf"/var/log/pods/(?P<namespace>{_OBJECT})_(?P<pod>{_OBJECT}(?:\.{_OBJECT})*)_[0-9a-f-]{{36}}",
@@ -122,6 +125,16 @@ _COMMON: Final = frozenset({
     "ubuntu-os-gke-cloud", "unit", "units", "unknown", "user", "usr", "var", "view", "volume", "warning",
     "windows", "windows-cloud",
 })  # fmt: skip
+# domains of programs, registries and labels; what is below one of them stays too
+_PUBLIC: Final = tuple(
+    f".{domain}"
+    for domain in (
+        "android.com", "cncf.io", "debian.org", "docker.com", "docker.io", "freedesktop.org", "gcr.io", "ghcr.io",
+        "github.com", "gitlab.com", "gnu.org", "google.com", "googleapis.com", "googlesource.com",
+        "gserviceaccount.com", "k8s.io", "kernel.org", "kubernetes.io", "launchpad.net", "libssh.org", "mozilla.org",
+        "openssh.com", "pkg.dev", "quay.io", "redhat.com", "systemd.io", "ubuntu.com", "x-k8s.io",
+    )
+)  # fmt: skip
 # words of every system: of its folders, mounts, devices, cgroups and units
 _SYSTEM: Final = frozenset({
     "active", "al", "app", "audit", "auto", "autofs", "auxwww", "auxwwwm", "bad", "base", "besteffort", "bin", "bind",
@@ -158,7 +171,7 @@ def learned(texts: Iterable[str], known: dict[str, str] | None = None) -> dict[s
         for pattern in _SAID:
             for match in pattern.finditer(line):
                 for kind, name in match.groupdict().items():
-                    if name and name.lower() not in _COMMON and not _NO_NAME.fullmatch(name):
+                    if name and not _is_common(name):
                         names.setdefault(name, kind.rstrip("2"))
         pools.update(match[1] for match in _POOL.finditer(line))
     for name, kind in list(names.items()):
@@ -170,6 +183,12 @@ def learned(texts: Iterable[str], known: dict[str, str] | None = None) -> dict[s
             if cluster and cluster[1] not in _COMMON:
                 names.setdefault(cluster[1], "cluster")
     return names
+
+
+def _is_common(name: str) -> bool:
+    """Tell whether a name says nothing of who has it, or is none."""
+    low = name.lower()
+    return low in _COMMON or f".{low}".endswith(_PUBLIC) or _NO_NAME.fullmatch(name) is not None
 
 
 def _telling(text: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ COS: Final = NODES / "gke-cos-containerd-1.34/root"
 NAME: Final = "gke-shop-pool-1-0a1b2c3d-x1y2"
 # what names a person, a machine, a customer; in every place and way in which a node says it
 NAMED: Final = (
-    NAME, "shop", "acme-prod-1", "payments", "checkout-7d8b49557c-xbcdf", "zoe", "nfs-7.corp.example",
+    NAME, "shop", "acme-prod-1", "payments", "checkout-7d8b49557c-xbcdf", "zoe", "nfs-7.corp.example", "corp.example",
     "api.corp.example", "10.128.0.7", "34.72.1.2", "2600:1900:4000::7", "42:01:0a:80:00:07",
 )  # fmt: skip
 SICK: Final = (
