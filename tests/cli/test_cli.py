@@ -156,7 +156,7 @@ def test_output_is_written_whole_and_private(tree: Path, tmp_path: Path) -> None
     done = run("report", "--root", str(tree), "-o", str(target), "--fail-on", "never")
     assert (done.returncode, done.stdout) == (0, "")
     assert target.stat().st_mode & 0o777 == 0o600
-    assert json.loads(target.read_text())["schema"] == "nodediag.report/0"
+    assert json.loads(target.read_text())["schema"] == "nodediag.report/1"
 
 
 def test_output_that_cannot_be_written_ends_with_four(tree: Path, tmp_path: Path) -> None:
@@ -323,8 +323,8 @@ def test_sigint_ends_it_as_a_shell_expects() -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_a_verbose_run_logs_one_line_to_standard_error(tree: Path) -> None:
+def test_a_verbose_run_logs_what_it_did_to_standard_error(tree: Path) -> None:
     done = run("report", "--root", str(tree), "--verbose")
-    (line,) = done.stderr.splitlines()
-    assert json.loads(line)["event"] == "diagnosed"
-    assert json.loads(done.stdout)["schema"] == "nodediag.report/0"
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert (events[0], events[-1]) == ("started", "diagnosed")
+    assert json.loads(done.stdout)["schema"] == "nodediag.report/1"

@@ -131,7 +131,7 @@ def test_what_the_node_did_not_have_at_the_earlier_look_has_counted_from_zero() 
 
 
 def report(**counted: object) -> str:
-    return msgspec.json.encode({"schema": "nodediag.report/0", "facts": {"counters": counted}}).decode()
+    return msgspec.json.encode({"schema": "nodediag.report/1", "facts": {"counters": counted}}).decode()
 
 
 def test_an_earlier_report_gives_its_counters() -> None:

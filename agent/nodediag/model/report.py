@@ -13,7 +13,7 @@ from nodediag.model.reason import BlindSpot
 
 F = TypeVar("F")
 
-SCHEMA: Final = "nodediag.report/0"
+SCHEMA: Final = "nodediag.report/1"
 
 
 class Origin(StrEnum):
@@ -192,7 +192,7 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """One diagnosis, whole; generic over the facts so that this room need not know them."""
 
-    schema: Literal["nodediag.report/0"] = SCHEMA
+    schema: Literal["nodediag.report/1"] = SCHEMA
     observed_at: datetime
     generated_at: datetime
     tool: Tool
