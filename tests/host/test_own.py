@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,6 +137,14 @@ def test_an_option_s_file_that_cannot_be_read_is_named_with_its_option(tmp_path:
     for name, why in wanted.items():
         with pytest.raises(UsageError, match=f"^--profile .*{why}"):
             own.read_text("--profile", name if name.startswith("/") else f"{tmp_path}/{name}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the kernel's log is root's")
+def test_an_option_s_file_that_has_nothing_to_read_yet_is_not_waited_for() -> None:
+    with suppress(UsageError):  # what stands in it until now
+        own.read_text("--profile", "/proc/kmsg")
+    with pytest.raises(UsageError, match=r"^--profile /proc/kmsg: it gives nothing without waiting"):
+        own.read_text("--profile", "/proc/kmsg")
 
 
 def test_texts_of_a_folder_are_read_by_their_ending(tmp_path: Path) -> None:

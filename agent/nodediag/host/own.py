@@ -31,6 +31,8 @@ def read_text(option: str, path: str) -> str:
             data = file.read(_OPTION_CAP_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}") from error
+    if data is None:  # what read(2) says it would have to wait for
+        raise UsageError(f"{option} {path}: it gives nothing without waiting; wanted a file")
     if len(data) > _OPTION_CAP_BYTES:
         raise UsageError(f"{option} {path}: larger than {_OPTION_CAP_BYTES} bytes")
     try:
