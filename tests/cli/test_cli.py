@@ -165,6 +165,21 @@ def test_output_that_cannot_be_written_ends_with_four(tree: Path, tmp_path: Path
     assert "missing/report.json" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("report", "--help")])
+def test_help_that_a_full_disk_does_not_take_ends_with_four(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run(*arguments, stdout=full.fileno())
+    assert (done.returncode, done.stderr) == (4, "nodediag: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("option", ["--timeout", "--sample"])
+def test_a_span_beyond_all_clocks_is_bad_usage(option: str) -> None:
+    done = run("report", option, f"{'9' * 400}h")
+    assert done.returncode == 2
+    assert f"Invalid value for '{option}'" in done.stderr
+    assert "is longer than a year" in done.stderr
+
+
 def test_a_full_disk_at_standard_output_ends_with_four(tree: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = run("report", "--root", str(tree), stdout=full.fileno())

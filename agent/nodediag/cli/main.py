@@ -1,5 +1,6 @@
 """nodediag's verbs, and the one boundary past which no traceback goes."""
 
+import errno
 import gc
 import signal
 import sys
@@ -15,6 +16,7 @@ from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
 from nodediag.host import own
 
 _VERBS: Final = ("report", "facts", "logs", "diff", "watch", "bundle", "explain", "profile", "schema")
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
 
 
 class _Verbs(click.Group):
@@ -68,6 +70,11 @@ def run(arguments: list[str]) -> int:
         return Exit.USAGE
     except NodediagError as error:
         _complain(str(error))
+        return Exit.FAILED
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        _complain(f"standard output: {error.strerror}")  # help and version are written by click itself
         return Exit.FAILED
     return status if isinstance(status, int) else Exit.OK
 

@@ -20,6 +20,7 @@ _ABOUT: Final = {
     "html": "one page to read or print, without script or network",
     "openmetrics": "for node_exporter's textfile collector",
 }
+_LONGEST_S: Final = 366 * 86400.0  # beyond it no clock of the kernel's or Python's needs to go
 LEAST_BETWEEN_LOOKS_S: Final = 5.0  # as in facts/earlier.py, which is imported later
 LOG_FORMATS: Final = ("json", "text")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
@@ -34,7 +35,10 @@ def span(ctx: click.Context, param: click.Parameter, value: str) -> float:
     if match is None or float(match[1]) == 0:
         wanted = f"{value!r} is no span of time; wanted one such as 60s, 500ms or 2m"
         raise click.BadParameter(wanted, ctx=ctx, param=param)
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_S:
+        raise click.BadParameter(f"{value[:40]!r} is longer than a year", ctx=ctx, param=param)
+    return seconds
 
 
 def spaced(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
