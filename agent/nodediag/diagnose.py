@@ -119,13 +119,15 @@ def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, 
 
 
 def check_selection(request: Request) -> None:
-    """Refuse names that select no check; raises UsageError."""
+    """Refuse names that select no check, and a choice that leaves none, which is no health; raises UsageError."""
     for entry in (*request.only, *request.skip):
         if not any(Request(only=(entry,)).selects(check.id) for check in CHECKS):
             groups = sorted({check.id.partition(".")[0] for check in CHECKS})
             raise UsageError(
                 f"no check is named {entry!r}; `nodediag explain` lists them, groups are {', '.join(groups)}"
             )
+    if not any(request.selects(check.id) for check in CHECKS):
+        raise UsageError("--only, --skip and --no-logs together leave no check to run")
 
 
 def check_profile(profile: Profile, file: str) -> None:

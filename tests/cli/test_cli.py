@@ -256,6 +256,13 @@ def test_without_a_standard_output_it_ends_with_four_and_says_why(tree: Path) ->
     assert (done.returncode, done.stderr) == (4, b"nodediag: standard output: Bad file descriptor\n")
 
 
+@pytest.mark.parametrize("arguments", [("--only", "mounts", "--skip", "mounts"), ("--only", "logs", "--no-logs")])
+def test_a_choice_that_leaves_no_check_is_bad_usage_and_no_health(tree: Path, arguments: tuple[str, ...]) -> None:
+    done = run("report", "--root", str(tree), *arguments)
+    told = "nodediag: --only, --skip and --no-logs together leave no check to run\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
 def test_facts_alone_hold_no_judgement(tree: Path) -> None:
     done = run("facts", "--root", str(tree))
     facts = json.loads(done.stdout)
