@@ -123,6 +123,19 @@ def test_a_boot_that_is_none_is_bad_usage() -> None:
     assert b"--boot 'last'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        (("--since", "1h", "--until", "3h"), b"--since '1h' is later than --until '3h'"),
+        (("--since", "9000-01-01"), b"--since '9000-01-01' is later than now"),
+    ],
+)
+def test_a_window_that_ends_before_it_begins_is_bad_usage(window: tuple[str, ...], told: bytes) -> None:
+    done = run("--input", "-", *window, data=entry("fine"))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert told in done.stderr
+
+
 def test_lines_that_do_not_reach_back_to_the_window_are_a_loss() -> None:
     done = run("--input", "-", "--since", "2025-11-21T00:00:00Z", data=entry("fine"))
     (loss,) = json.loads(done.stdout)["losses"]

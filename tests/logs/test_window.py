@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from nodediag.errors import UsageError
-from nodediag.logs.window import moment
+from nodediag.logs.window import Window, moment
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
@@ -40,3 +40,17 @@ def test_what_is_no_time_is_refused_with_what_was_wanted(text: str) -> None:
 def test_any_text_is_a_time_or_is_refused(text: str) -> None:
     with contextlib.suppress(UsageError):
         assert moment("--since", text, NOW).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("window", "since", "until"),
+    [
+        (Window(now=NOW, since="3h", until="1h"), 3, 1),
+        (Window(now=NOW, since="3h", until="2026-11-21T11:30:00Z"), 4, 1),
+        (Window(now=NOW, span="24h", until="48h"), 72, 48),
+        (Window(now=NOW, since="3h"), 3, 0),
+    ],
+)
+def test_spans_count_back_from_now_and_from_a_date_till_which_they_last(window: Window, since: int, until: int) -> None:
+    query = window.query(())
+    assert (NOW - query.since, NOW - query.until) == (timedelta(hours=since), timedelta(hours=until))

@@ -50,8 +50,13 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in given:
             if value is not None and not value.strip():
                 raise UsageError(f"{name} is empty")
-        since = self.since or ("" if self.boot else default)
-        return Window(now=now, since=since, until=self.until or "", boot=self.boot or "")
+        span = "" if self.since or self.boot else default
+        window = Window(now=now, since=self.since or "", until=self.until or "", boot=self.boot or "", span=span)
+        meant = window.query(())
+        if meant.since > meant.until:
+            end = f"--until {self.until!r}" if self.until else "now"
+            raise UsageError(f"--since {self.since!r} is later than {end}; wanted an earlier time")
+        return window
 
     def narrowed(self) -> str:
         """Name the option by which a certain time or boot is asked for; empty where there is none."""

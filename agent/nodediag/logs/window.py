@@ -17,15 +17,17 @@ _LONGEST: Final = timedelta(days=36500)
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a journal is asked for. Without `until` it ends `now`, without `since` it is all of it.
+    """What of a journal is asked for. Without `until` it ends `now`; without `since` it is the last `span`, or all.
 
-    `now` is when the node was looked at; of a capture without a date of its own that is its newest entry's time.
+    `now` is when the node was looked at; of a capture without a date of its own that is its newest entry's time. From
+    there `since` and `until` count back, as with journalctl; `since` from `until` where that is a date.
     """
 
     now: datetime
     since: str = ""
     until: str = ""
     boot: str = ""
+    span: str = ""
 
     def __post_init__(self) -> None:
         """Refuse words that mean no time; raises UsageError."""
@@ -34,8 +36,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     def query(self, units: tuple[str, ...]) -> Query:
         """Ask for some units within it."""
         end = moment("--until", self.until, self.now) if self.until else self.now
-        start = moment("--since", self.since, end) if self.since else _BEGINNING
+        start = moment("--since", self.span, end) if self.span else _BEGINNING
+        if self.since:
+            start = moment("--since", self.since, self.now if _is_span(self.until) else end)
         return Query(units=units, since=start, until=end, boot=boot_said("--boot", self.boot) if self.boot else "")
+
+
+def _is_span(text: str) -> bool:
+    return _SPAN.fullmatch(text.strip().lower()) is not None
 
 
 def moment(option: str, text: str, now: datetime) -> datetime:
