@@ -79,7 +79,9 @@ def test_an_unknown_verdict_ends_with_three(tree: Path) -> None:
         (("report", "--skip", "mounts,,image"), "empty"),
         (("report", "--timeout", "soon"), "60s"),
         (("report", "--profile", "no_such_profile"), "no_such_profile"),
+        (("report", "--profile", ""), "--profile is empty"),
         (("report", "--data", "/nowhere/at/all"), "/nowhere/at/all"),
+        (("report", "--root", "none", "-o", ""), "-o is empty"),
         (("report", "--format", "xml"), "xml"),
         (("explain", "no.such"), "no.such"),
         (("nonsense",), "nonsense"),
@@ -149,6 +151,13 @@ def test_newer_data_takes_the_place_of_the_release(tree: Path, tmp_path: Path) -
     )
     done = run("report", "--root", str(tree), "--data", str(tmp_path / "data"))
     assert json.loads(done.stdout)["profile"]["version"] == "99"
+
+
+def test_data_beside_the_folders_it_belongs_into_is_bad_usage(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "bare_cos.toml").write_text('name = "bare_cos"\n')
+    done = run("report", "--root", str(tree), "--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "wanted its .toml files in profiles, signatures or issues below it" in done.stderr
 
 
 def test_output_is_written_whole_and_private(tree: Path, tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ def test_projects_are_added_as_data_without_any_python(files: Path) -> None:
         (("--node-object", "map.json"), "--node-object map.json: wanted a Node, or a list of them"),
         (("--node-object", "windows.json"), "name one with --node; there are node-a, w"),
         (("--node-object", "windows.json", "--node", "x"), "there is no node 'x' in it; there are node-a, w"),
+        (("--node-object", "numbers.json"), "--node-object numbers.json: wanted a Node, or a list of them"),
         (("--node", "x"), "--node picks a node of --node-object FILE"),
         (("--instance", "map.json"), "--instance map.json: wanted an instance"),
         (("--gke-versions", "node.json"), "--gke-versions node.json: wanted {"),
@@ -183,6 +184,7 @@ def test_projects_are_added_as_data_without_any_python(files: Path) -> None:
 def test_a_file_that_is_not_what_it_should_be_is_bad_usage(files: Path, arguments: tuple[str, ...], words: str) -> None:
     (files / "data").mkdir()
     (files / "data/gke-versions.json").write_text("{}")
+    (files / "numbers.json").write_text("[1, 2, 3]")
     done = run(files, "report", "--root", "none", "--no-logs", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr

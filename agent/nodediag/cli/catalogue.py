@@ -9,6 +9,8 @@ from nodediag.profiles.load import Catalogue, builtin
 
 def catalogue_of(options: NodeOptions, signatures: dict[str, str]) -> tuple[Catalogue, str]:
     """Read this release's profiles and known issues, those of --data over them, and a file that --profile names."""
+    if options.profile == "":
+        raise UsageError("--profile is empty; wanted a name of `nodediag profile list`, or a file")
     newer, known = dict[str, str](), issues.builtin()
     if options.data is not None:
         if not own.is_folder(options.data):

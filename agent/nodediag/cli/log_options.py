@@ -67,6 +67,9 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Give the texts of this release's signatures, newer ones of --data over them, and one's own."""
         texts = package.texts("signatures/data")
         if self.data is not None:
+            if own.texts_in("--data", self.data, ".toml"):
+                wanted = "wanted its .toml files in profiles, signatures or issues below it"
+                raise UsageError(f"--data {self.data}: {wanted}")
             texts |= own.texts_in("--data", f"{self.data}/signatures", ".toml")
         if self.signatures is not None:
             texts[self.signatures] = own.read_text("--signatures", self.signatures)

@@ -130,6 +130,8 @@ def _index(names: list[str], place: str, name: str) -> int:
         raise ParseError(place, None, f"{_WANTED}; the list is empty")
     if not name and len(names) == 1:
         return 0
+    if not any(names):
+        raise ParseError(place, None, _WANTED)
     if name in names and name:
         return names.index(name)
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")

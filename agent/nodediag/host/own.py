@@ -104,8 +104,10 @@ def is_file(path: str) -> bool:
 def draft(path: str) -> Iterator[BinaryIO]:
     """Give a file to write and read again, which stands at a path once all went well, or leaves nothing behind.
 
-    It is readable to its owner only. Raises OutputError.
+    It is readable to its owner only. Raises OutputError, and UsageError for no path.
     """
+    if not path:
+        raise UsageError("-o is empty; wanted a file, or `-` for standard output")
     try:
         target = os.path.realpath(path)
         if os.path.lexists(target) and not stat.S_ISREG(os.lstat(target).st_mode):
