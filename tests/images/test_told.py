@@ -10,7 +10,8 @@ from nodediag.facts.fact import Known
 from nodediag.facts.host_view import HostView
 from nodediag.facts.hostname import Hostname
 from nodediag.facts.instance_data import InstanceData, joined, read
-from nodediag.facts.kubelet import Kubelet
+from nodediag.facts.kubelet import EndpointFrom, Kubelet
+from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.machine import Machine
 from nodediag.facts.node_object import NodeObject
 from nodediag.facts.snapshot import Facts
@@ -73,6 +74,40 @@ def test_an_object_alone_names_the_image(facts: Facts, image_type: ImageType) ->
     assert image.image_type is image_type
     assert (image_type is ImageType.UNKNOWN) == ("image_type" in image.open)
     assert not image.contradictions
+
+
+GKE_IMAGES: Final = "projects/gke-node-images/global/images"
+
+
+@pytest.mark.parametrize(
+    ("name", "image_type"),
+    [
+        ("gke-1278-gke1067004-cos-105-17412-226-62-c-pre", ImageType.COS_CONTAINERD),
+        ("gke-12410-gke2300-cos-97-16919-235-13-v230222-c-pre", ImageType.COS_CONTAINERD),
+        ("gke-1219-gke1002-cos-89-16108-534-17-v220308-c-pre", ImageType.UNKNOWN),
+    ],
+)
+def test_an_image_of_gke_from_1_24_on_has_containerd(name: str, image_type: ImageType) -> None:
+    assert identify(of_files(f"{GKE_IMAGES}/{name}")).image_type is image_type
+
+
+def test_a_kubelet_with_an_endpoint_of_its_own_is_not_overruled_by_its_release() -> None:
+    kubelet = Kubelet(
+        running=True, endpoint="unix:///run/other.sock", endpoint_from=EndpointFrom.FLAG, evidence=(LINE,)
+    )
+    seen = of_files(f"{GKE_IMAGES}/gke-1278-gke1067004-cos-105-17412-226-62-c-pre")
+    assert identify(msgspec.structs.replace(seen, kubelet=Known(kubelet))).image_type is ImageType.UNKNOWN
+
+
+def test_a_capture_with_lsb_release_alone_names_its_system_and_is_held_against_its_object() -> None:
+    fields = {"DISTRIB_ID": "Ubuntu", "DISTRIB_DESCRIPTION": "Ubuntu 20.04.2 LTS", "DISTRIB_RELEASE": "20.04"}
+    lsb = LsbRelease(fields=fields, lines=dict.fromkeys(fields, LINE))
+    facts = msgspec.structs.replace(of_object("Ubuntu 18.04.5 LTS", "containerd://1.4.1"), lsb_release=Known(lsb))
+    system = describe(facts, identify(facts)).os
+    assert (system.id, system.name, system.version) == ("ubuntu", "Ubuntu 20.04.2 LTS", "20.04")
+    theirs = told.node_object(facts)
+    assert theirs is not None
+    assert [pair.field for pair in agreement.of_one_boot(facts, theirs) if pair.differs] == ["osImage"]
 
 
 @pytest.mark.parametrize("image_type", sorted(set(ImageType) - {ImageType.NONE, ImageType.UNKNOWN}))

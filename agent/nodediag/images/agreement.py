@@ -55,10 +55,8 @@ def boot(facts: Facts, theirs: NodeObject) -> Pair | None:
 
 def of_one_boot(facts: Facts, theirs: NodeObject) -> Iterator[Pair]:
     """Compare what stays as it is from boot to boot."""
-    release, kernel, kubelet = known(facts.os_release), known(facts.kernel), known(facts.kubelet)
-    name = release.fields.get("PRETTY_NAME", "") if release is not None else ""
-    if release is not None and name:
-        yield from _pair(theirs, "osImage", name, release.evidence("PRETTY_NAME"))
+    kernel, kubelet = known(facts.kernel), known(facts.kubelet)
+    yield from _system(facts, theirs)
     if kernel is not None:
         yield from _pair(theirs, "kernelVersion", kernel.release, kernel.evidence)
         if kernel.machine != "unknown":
@@ -66,6 +64,15 @@ def of_one_boot(facts: Facts, theirs: NodeObject) -> Iterator[Pair]:
             yield from _pair(theirs, "architecture", arch, kernel.evidence)
     if kubelet is not None and kubelet.running:
         yield from _of_kubelet(facts, kubelet, theirs)
+
+
+def _system(facts: Facts, theirs: NodeObject) -> Iterator[Pair]:
+    """Compare the system's name; of a capture without os-release lsb-release has the same words."""
+    release, lsb = known(facts.os_release), known(facts.lsb_release)
+    if release is not None and (name := release.fields.get("PRETTY_NAME", "")):
+        yield from _pair(theirs, "osImage", name, release.evidence("PRETTY_NAME"))
+    elif release is None and lsb is not None and (name := lsb.fields.get("DISTRIB_DESCRIPTION", "")):
+        yield from _pair(theirs, "osImage", name, lsb.lines["DISTRIB_DESCRIPTION"])
 
 
 def _of_kubelet(facts: Facts, kubelet: Kubelet, theirs: NodeObject) -> Iterator[Pair]:

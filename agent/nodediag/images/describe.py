@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from nodediag.facts.fact import known
+from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told, windows
 from nodediag.images.version import parse_version
@@ -58,7 +59,9 @@ def _name(facts: Facts, hostname: str) -> str:
 
 
 def _os(facts: Facts, image: Image) -> Os:
-    release = known(facts.os_release)
+    release, lsb = known(facts.os_release), known(facts.lsb_release)
+    if release is None and lsb is not None and "DISTRIB_ID" in lsb.fields:
+        return _os_by_lsb(lsb, image)
     if release is None:
         return _told_os(facts, image)
     version = release.fields.get("VERSION_ID", NONE)
@@ -69,6 +72,19 @@ def _os(facts: Facts, image: Image) -> Os:
         version=version,
         build=release.fields.get("BUILD_ID", NONE),
         milestone=version if image.os_family is OsFamily.COS else NONE,
+    )
+
+
+def _os_by_lsb(lsb: LsbRelease, image: Image) -> Os:
+    """Describe the system of a capture that has its lsb-release, or what lsb_release(1) printed, and no os-release."""
+    named = lsb.fields["DISTRIB_ID"]
+    return Os(
+        family=image.os_family,
+        id=named.lower(),
+        name=lsb.fields.get("DISTRIB_DESCRIPTION") or named,
+        version=lsb.fields.get("DISTRIB_RELEASE") or UNKNOWN,
+        build=NONE,
+        milestone=NONE,
     )
 
 
