@@ -5,13 +5,14 @@ Binaries, services, groups, /var/lib/docker and the conditions of node-problem-d
 
 from typing import Final
 
-from nodediag.facts.fact import Unknown
+from nodediag.facts.fact import Unknown, known
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told
 from nodediag.images.decision import Decision, found, short
 from nodediag.images.gke import kubelet_release
-from nodediag.model.image import RuntimeName
+from nodediag.images.version import parse_version
+from nodediag.model.image import Finding, RuntimeName
 from nodediag.model.reason import Code, Reason
 
 NO_DOCKERSHIM: Final = (1, 24)  # Kubernetes removed dockershim
@@ -29,8 +30,17 @@ _BY_WORD: Final = (
 def decide(facts: Facts) -> Decision[RuntimeName]:
     """Decide from the kubelet's flags and file, then by what is told of it; short of that it stays open."""
     by_node = own(facts)
-    word = told.runtime(facts) if by_node.value is RuntimeName.UNKNOWN else None
+    word = (told.runtime(facts) or _by_release(facts)) if by_node.value is RuntimeName.UNKNOWN else None
     return by_node if word is None else Decision(value=word[0], findings=(*by_node.findings, word[1]))
+
+
+def _by_release(facts: Facts) -> tuple[RuntimeName, Finding] | None:
+    """Decide by GKE's version where no kubelet was seen: of its images those with Docker ended with dockershim."""
+    version = told.gke_version(facts) if known(facts.kubelet) is None else None
+    parsed = parse_version(version[0]) if version is not None else None
+    if version is None or parsed is None or parsed[:2] < NO_DOCKERSHIM:
+        return None
+    return RuntimeName.CONTAINERD, found(f"GKE {version[0]} has images with containerd alone", version[1])
 
 
 def own(facts: Facts) -> Decision[RuntimeName]:
