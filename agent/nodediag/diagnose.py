@@ -98,7 +98,10 @@ def diagnose(  # noqa: PLR0913 - all that a diagnosis rests on
 
 
 def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, tuple[str, ...]]:
-    """Give the verdict and the ids it rests on: critical problems, then essential unknowns, then warnings."""
+    """Give the verdict and the ids it rests on: critical problems, then essential unknowns, then warnings.
+
+    Where no check could look at all, as a choice by --only may bring, nothing is known of the node's health either.
+    """
 
     def having(severity: Severity) -> tuple[str, ...]:
         return tuple(
@@ -115,7 +118,11 @@ def judge(results: tuple[CheckResult, ...], profile: Profile) -> tuple[Verdict, 
     if blind:
         return Verdict.UNKNOWN, blind
     warning = having(Severity.WARNING)
-    return (Verdict.DEGRADED, warning) if warning else (Verdict.HEALTHY, ())
+    if warning:
+        return Verdict.DEGRADED, warning
+    if not any(result.outcome in {Outcome.PASSED, Outcome.FAILED} for result in results):
+        blind = tuple(result.id for result in results if result.outcome in unseen)
+    return (Verdict.UNKNOWN, blind) if blind else (Verdict.HEALTHY, ())
 
 
 def check_selection(request: Request) -> None:

@@ -272,6 +272,14 @@ def test_a_choice_that_leaves_no_check_is_bad_usage_and_no_health(tree: Path, ar
     assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
 
 
+def test_checks_of_which_none_could_look_are_no_healthy_node(tree: Path) -> None:
+    done = run("report", "--root", str(tree), "--only", "units.failed,units.flapping")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["verdict"]) == (3, "unknown")
+    assert report["verdict_because"] == ["units.failed", "units.flapping"]
+    assert report["counts"]["outcomes"]["unknown"] == 2
+
+
 def test_facts_alone_hold_no_judgement(tree: Path) -> None:
     done = run("facts", "--root", str(tree))
     facts = json.loads(done.stdout)
