@@ -64,6 +64,14 @@ def test_text_names_the_facts_and_all_checks(report: Report[Facts]) -> None:
     assert "so d.one is broken: oops" in said
 
 
+def test_text_counts_facts_that_are_many(report: Report[Facts]) -> None:
+    spots = tuple(BlindSpot(what=f"table{number}", reason=TABLE) for number in range(9))
+    many = msgspec.structs.replace(report, view=msgspec.structs.replace(report.view, blind_spots=spots))
+    said = as_text.render(many, colour=False).decode()
+    assert "\n  9 facts were not captured; `--format json` names them\n" in said
+    assert "table3" not in said
+
+
 def test_markdown_names_the_facts_and_all_checks(report: Report[Facts]) -> None:
     text = as_markdown.render(report).decode()
     assert "- `x`: /etc/x: permission denied (not_permitted); needs root; so `x.one` is unknown" in text

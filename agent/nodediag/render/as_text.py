@@ -19,6 +19,7 @@ _EVIDENCE_OF_OTHERS: Final = 1
 _TEXT_SHOWN: Final = 240
 _PROBLEMS_SHOWN: Final = 10
 _BLIND_SHOWN: Final = 20
+_FACTS_SHOWN: Final = 8
 _HISTORY_SHOWN: Final = 6
 _COLOURS: Final = {
     Verdict.HEALTHY: "bold green",
@@ -149,7 +150,10 @@ def _lacking(gaps: list[unseen.Gap]) -> Iterator[Block]:
         yield indented(f"{len(few)} more: {unseen.named(one for gap in few for one in gap.checks)}", by=4)
     if one_each := [f"{gap.needs} ({gap.checks[0]})" for gap in gaps if len(gap.checks) == 1]:
         yield indented("; ".join(one_each), by=4)
-    if facts := [fact for gap in gaps for fact in gap.facts]:
+    facts = [fact for gap in gaps for fact in gap.facts]
+    if len(facts) > _FACTS_SHOWN:
+        yield indented(f"{len(facts)} facts were not captured; `--format json` names them")
+    elif facts:
         yield indented(f"facts not captured: {', '.join(facts)}")
 
 
