@@ -93,6 +93,20 @@ def test_text_for_a_person_holds_no_control_characters() -> None:
     assert b"\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(entry("a"), b"1 entry of 1 unit, the"), (entry("a") + entry("b", "b.service"), b"2 entries of 2 units, the")],
+)
+def test_one_is_not_told_as_many(data: bytes, told: bytes) -> None:
+    assert run("--input", "-", "--format", "text", data=data).stdout.startswith(told)
+
+
+def test_a_journal_printed_as_text_is_told_what_was_wanted() -> None:
+    done = run("--input", "-", data=b"Nov 21 10:00:00 node kubelet[1]: hello\n")
+    assert done.returncode == 3
+    assert "as `journalctl -o json` prints them" in json.loads(done.stdout)["losses"][0]["reason"]["detail"]
+
+
 def test_input_that_is_not_there_is_bad_usage() -> None:
     done = run("--input", "/nowhere/at/all")
     assert done.returncode == 2

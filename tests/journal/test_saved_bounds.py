@@ -111,7 +111,10 @@ def test_packed_entries_come_back_as_they_were() -> None:
 def test_a_long_message_is_cut_and_a_line_of_ten_megabytes_is_left_out_and_said() -> None:
     journal = SavedJournal(iter([*lines(1, "x" * 1_000_000), *lines(1, "x" * 10_000_000), *lines(1, "y")]), "x")
     assert messages(journal) == [b"x" * MOST_MESSAGE_BYTES, b"y"]
-    assert "1 lines are no journal entries: longer than" in journal.blind_spots()[0].reason.detail
+    assert (
+        "1 lines are no journal entries as `journalctl -o json` prints them: longer than"
+        in journal.blind_spots()[0].reason.detail
+    )
 
 
 def test_what_comes_after_the_bound_is_left_out_and_said() -> None:

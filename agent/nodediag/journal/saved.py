@@ -213,7 +213,10 @@ class SavedJournal:
 
     def blind_spots(self) -> tuple[BlindSpot, ...]:
         """Name the lines that are no entries, an end that came too early, and what there was no room for."""
-        named = [f"{count} lines are no journal entries: {why}" for why, count in self._bad.items()]
+        named = [
+            f"{count} lines are no journal entries as `journalctl -o json` prints them: {why}"
+            for why, count in self._bad.items()
+        ]
         spots = [
             BlindSpot(what=self._path, reason=Reason(code=Code.UNPARSABLE, detail=detail))
             for detail in (*named, *([self._ends] if self._ends else []))

@@ -26,7 +26,9 @@ def as_text(result: LogResult) -> bytes:
 
 def _blocks(result: LogResult) -> Iterator[Block]:
     reached = f", the oldest of {result.reached}" if result.reached else ""
-    yield Text(f"{result.entries} entries of {len(result.units)} units{reached}")
+    yield Text(
+        f"{_counted(result.entries, 'entry', 'entries')} of {_counted(len(result.units), 'unit', 'units')}{reached}"
+    )
     yield Text("")
     for finding in (*result.context, *result.signatures):
         yield from _finding(finding)
@@ -37,6 +39,10 @@ def _blocks(result: LogResult) -> Iterator[Block]:
         yield Text("")
     for loss in result.losses:
         yield Text(visible(f"lost: {loss.what}: {loss.reason.detail}"))
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _finding(finding: LogFinding) -> Iterator[Block]:
