@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,40 @@ def test_a_journal_printed_as_text_is_told_what_was_wanted() -> None:
     done = run("--input", "-", data=b"Nov 21 10:00:00 node kubelet[1]: hello\n")
     assert done.returncode == 3
     assert "as `journalctl -o json` prints them" in json.loads(done.stdout)["losses"][0]["reason"]["detail"]
+
+
+def test_other_json_is_no_journal_and_no_health() -> None:
+    done = run("--input", "-", data=b'{"schema": "nodediag.report/0", "verdict": "healthy"}\n')
+    assert done.returncode == 3
+    assert "none of journald's fields is in it" in json.loads(done.stdout)["losses"][0]["reason"]["detail"]
+
+
+def test_a_pipe_into_which_nobody_writes_is_not_waited_for_beyond_the_timeout(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run("--input", str(tmp_path / "pipe"), "--timeout", "300ms")
+    assert (done.returncode, json.loads(done.stdout)["losses"][0]["reason"]["code"]) == (3, "timed_out")
+
+
+def test_what_came_before_a_pipe_fell_silent_is_judged() -> None:
+    with subprocess.Popen(
+        [*NODEDIAG, "logs", "--input", "-", "--timeout", "2s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(entry(PLEG))
+        process.stdin.flush()
+        assert process.stdout is not None
+        result = json.loads(process.stdout.read())
+        process.stdin.close()
+    assert process.returncode == 1
+    assert [one["id"] for one in result["signatures"]] == ["kubelet.pleg-unhealthy"]
+    assert result["losses"][0]["reason"]["code"] == "timed_out"
+
+
+def test_a_closed_standard_input_is_bad_usage() -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *NODEDIAG, "logs", "--input", "-"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, b"nodediag: --input -: standard input is closed\n")
 
 
 def test_input_that_is_not_there_is_bad_usage() -> None:

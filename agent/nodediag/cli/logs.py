@@ -61,7 +61,7 @@ def _of_input(options: _Options, source: str) -> "LogResult":
         raise UsageError("--input and --root exclude each other: lines, or a node")
     window = options.window(now(), default="")
     matcher = Matcher(merge(options.texts()))
-    journal = SavedJournal(chunks("--input", source), source)
+    journal = SavedJournal(chunks("--input", source, options.timeout), source)
     query = msgspec.structs.replace(window, now=journal.newest() or window.now).query(journal.units())
     return scan(journal, matcher, query).judged(options.family or OsFamily.OTHER)
 

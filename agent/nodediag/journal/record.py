@@ -34,6 +34,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     transport: Field = msgspec.field(name="_TRANSPORT", default=None)
     identifier: Field = msgspec.field(name="SYSLOG_IDENTIFIER", default=None)
 
+    @property
+    def is_entry(self) -> bool:
+        """Tell an entry from other JSON, which has none of journald's fields."""
+        fields = (self.message, self.time, self.cursor, self.unit, self.transport)
+        return any(field is not None for field in fields)
+
     def entry(self) -> Entry:
         """Give what a reader of the journal gives; a time that is not known is -1."""
         priority = _number(self.priority)

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from nodediag.host.stream import SilentError
 from nodediag.journal.journal import BATCH, Batch, Entry, Query, Source, left_out, wall_time
 from nodediag.journal.record import MOST_LINE_BYTES, Record, lines, text
 from nodediag.model.reason import BlindSpot, Code, Reason
@@ -105,19 +106,26 @@ class SavedJournal:
         self._cut: dict[str, int] = {}
         self._entries = self._first_us = self._last_us = 0
         self._ends = ""
+        self._silent = False
         decode = msgspec.json.Decoder(Record).decode
         try:
             for line in lines(self._unpacked(chunks)):
                 self._line(line, decode)
         except zlib.error as error:
             self._ends = f"the rest is no gzip: {error}"
+        except SilentError:
+            self._silent = True
 
     def _line(self, line: bytes | None, decode: Callable[[bytes], Record]) -> None:
         if line is None:
             self._refuse(f"longer than {MOST_LINE_BYTES} bytes")
             return
         try:
-            self._keep(decode(line))
+            record = decode(line)
+            if record.is_entry:
+                self._keep(record)
+            else:
+                self._refuse("none of journald's fields is in it")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(str(error)[:80])
 
@@ -221,6 +229,11 @@ class SavedJournal:
             BlindSpot(what=self._path, reason=Reason(code=Code.UNPARSABLE, detail=detail))
             for detail in (*named, *([self._ends] if self._ends else []))
         ]
+        if self._silent:
+            late = Reason(
+                code=Code.TIMED_OUT, detail="its end did not come within --timeout", needs="a longer --timeout"
+            )
+            spots.append(BlindSpot(what=self._path, reason=late))
         names = self._dropped.keys() | self._cut.keys()
         return (*spots, *left_out({unit: self.cut(unit) for unit in sorted(names)}))
 
