@@ -50,6 +50,21 @@ class ContainerSecurity(msgspec.Struct, frozen=True, rename="camel", forbid_unkn
     capabilities: Capabilities
 
 
+class FieldRef(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    field_path: str
+
+
+class ValueFrom(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    field_ref: FieldRef
+
+
+class Variable(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A variable of the environment, whose value is a field of the pod: no literal, and never a secret."""
+
+    name: str
+    value_from: ValueFrom
+
+
 class Container(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     image: str
@@ -57,7 +72,7 @@ class Container(msgspec.Struct, frozen=True, rename="camel"):
     security_context: ContainerSecurity
     volume_mounts: tuple[VolumeMount, ...]
     resources: dict[str, dict[str, str]]
-    env: tuple[str, ...] = ()
+    env: tuple[Variable, ...] = ()
 
 
 class PodSecurity(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

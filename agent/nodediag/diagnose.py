@@ -161,7 +161,7 @@ def _logs(journal: Logs, facts: Facts, image: Image) -> LogResult:
 
 def _versions(inputs: Inputs, facts: Facts, at: datetime) -> Fact[GkeVersions]:
     """Take from the map of versions what it says of this node."""
-    whole = inputs_.fact(inputs.gke_versions, gke_versions.OPTION, "a map of GKE's versions")
+    whole = inputs_.fact(inputs.gke_versions, f"{gke_versions.OPTION} FILE", "a map of GKE's versions")
     return Known(version_map.about(whole.value, facts, at)) if isinstance(whole, Known) else whole
 
 

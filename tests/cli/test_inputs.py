@@ -1,6 +1,7 @@
 """Files that tell of a node beside itself: from the command line to the report, and through a recording."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ import msgspec
 import pytest
 
 from nodediag.checks import CHECKS
-from nodediag.facts.fact import Unknown
+from nodediag.facts.fact import Fact, Known, Unknown
+from nodediag.facts.node_name import VARIABLE, NodeName
 from nodediag.facts.snapshot import Facts
+from nodediag.model.evidence import Evidence, InputEvidence
 from nodediag.model.outcome import CheckResult, Outcome, Verdict
-from nodediag.model.reason import Code
+from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin, Report
 
 NODEDIAG: Final = (sys.executable, "-I", "-m", "nodediag")
@@ -46,6 +49,48 @@ def report(folder: Path, *arguments: str, status: int) -> Report[Facts]:
     done = run(folder, "report", "--format", "json", *arguments)
     assert (done.returncode, done.stderr) == (status, "")
     return msgspec.json.decode(done.stdout, type=Report[Facts])
+
+
+def named(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, VARIABLE: name}
+    command = [*NODEDIAG, "report", "--no-logs", "--format", "json", "--fail-on", "never", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+
+
+def name_of(folder: Path, name: str, *arguments: str) -> tuple[str, Fact[NodeName], Evidence | None]:
+    done = named(folder, name, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = msgspec.json.decode(done.stdout, type=Report[Facts])
+    says = found.node.evidence.get("name", ())
+    return found.node.name, found.facts.node_name, says[0].evidence if says else None
+
+
+def test_a_pod_knows_its_node_by_the_name_that_kubernetes_tells_it_and_its_recording_too(tmp_path: Path) -> None:
+    evidence = InputEvidence(option=VARIABLE, path="", text="gke-a")
+    told = ("gke-a", Known(NodeName(name="gke-a", evidence=evidence)), evidence)
+    assert name_of(tmp_path, "gke-a", "--record", "kept") == told
+    assert name_of(tmp_path, "another", "--root", "kept") == told
+    assert name_of(tmp_path, "")[1] == Unknown(
+        Reason(
+            code=Code.NOT_ASKED, needs=VARIABLE,
+            detail=f"the name that Kubernetes has for the node was not given ({VARIABLE})",
+        )
+    )  # fmt: skip
+
+
+def test_the_name_of_our_own_node_is_no_name_of_a_node_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text("ID=cos\nVERSION_ID=121\n")
+    assert name_of(tmp_path, "gke-a", "--root", ".")[0] == "unknown"
+    assert name_of(tmp_path, "gke-a", "--root", "none")[0] == "unknown"
+
+
+@pytest.mark.parametrize("name", ["A", "a b", "-a", "a" * 254, "a\x1b[31m"])
+def test_what_can_be_no_node_s_name_is_refused(name: str, tmp_path: Path) -> None:
+    done = named(tmp_path, name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nodediag: NODEDIAG_NODE_NAME: ")
+    assert "\x1b" not in done.stderr
 
 
 def result(found: Report[Facts], identity: str) -> CheckResult:

@@ -78,6 +78,7 @@ GIVEN = {
     "image",
     "logs",
     "instance_data",
+    "node_name",
     "node_object",
     "gke_versions",
     "package_files",

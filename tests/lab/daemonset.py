@@ -103,10 +103,16 @@ class DaemonSetPod:
             *(("--read-only",) if security.read_only_root_filesystem else ()),
             *(f"--cap-drop=CAP_{name}" for name in _GIVEN),
             *(f"--cap-add=CAP_{name}" for name in security.capabilities.add),
+            *(f"--env={one.name}={self._field(one.value_from.field_ref.field_path)}" for one in container.env),
             f"--cpus={int(limits['cpu'].removesuffix('m')) / 1000}",
             f"--memory-limit={int(limits['memory'][:-2]) * _UNITS[limits['memory'][-2:]]}",
             *self._mounts(),
         )
+
+    def _field(self, path: str) -> str:
+        """Give a field of the pod; the node is registered by its host name."""
+        assert path == "spec.nodeName"
+        return self.node.run("hostname").stdout.strip()
 
     def _mounts(self) -> list[str]:
         """Give the manifest's mounts in the order in which containerd makes them, with those that every pod has."""

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from nodediag.cli.watch import command
+from nodediag.facts.node_name import VARIABLE
 from tests.manifests import FOLDER, Capabilities, ContainerSecurity, PodSecurity, daemonset, manifests, rendered
 
 NAMED: Final = ("base", "overlays/gke-cos", "overlays/gke-ubuntu")
@@ -68,6 +69,12 @@ def test_no_token_is_mounted(name: str) -> None:
     (account,) = (one for one in yaml.safe_load_all(rendered(name)) if one["kind"] == "ServiceAccount")
     assert account["automountServiceAccountToken"] is False
     assert all(volume.host_path or volume.empty_dir for volume in pod.volumes)  # no secret, no projected token
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_is_told_the_name_of_its_node_and_nothing_else(name: str) -> None:
+    (told,) = daemonset(name).container.env
+    assert (told.name, told.value_from.field_ref.field_path) == (VARIABLE, "spec.nodeName")
 
 
 @pytest.mark.parametrize("name", ALL)

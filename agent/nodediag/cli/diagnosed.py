@@ -13,9 +13,11 @@ from nodediag.cli.catalogue import catalogue_of
 from nodediag.cli.log_options import logs_of, without_logs
 from nodediag.cli.looks import earlier_look
 from nodediag.cli.options import NodeOptions
-from nodediag.errors import BusyError, ReadError, UsageError
+from nodediag.errors import BusyError, ParseError, ReadError, UsageError
 from nodediag.facts import ahead
 from nodediag.facts.inputs import INPUTS, Inputs, encoded as encoded_inputs, kept, laid
+from nodediag.facts.node_name import VARIABLE, NodeName, parse
+from nodediag.host import own
 from nodediag.host.host import Host
 from nodediag.host.origin import RUNNING, Opened
 from nodediag.host.recording import LOG, PROFILE, REPORT, Head, Recorder, Told
@@ -158,10 +160,21 @@ def _captured(opened: Opened) -> Captured | msgspec.UnsetType:
 def _inputs(opened: Opened, options: NodeOptions) -> Inputs:
     """Read the files that options name, over those that a recording kept, and take the first of two looks."""
     given = options.inputs()
+    if opened.host.seen.origin in RUNNING:
+        given = msgspec.structs.replace(given, node_name=_named())
     first = earlier_look(opened, options)
     if first is not None:
         given = msgspec.structs.replace(given, earlier=first)
     return laid(kept(opened.kept(INPUTS)), given) if opened.host.seen.origin is Origin.RECORDING else given
+
+
+def _named() -> NodeName | msgspec.UnsetType:
+    """Give the node's name as Kubernetes told it to our pod."""
+    name = own.environment(VARIABLE)
+    try:
+        return parse(name) if name else msgspec.UNSET
+    except ParseError as error:
+        raise UsageError(error.reason.detail) from error
 
 
 def _log(opened: Opened, report: Report["Facts"], recorder: Recorder, options: NodeOptions) -> bytes:

@@ -14,6 +14,7 @@ from nodediag.facts.fact import Fact, Known, Unknown
 from nodediag.facts.gke_versions import VersionMap
 from nodediag.facts.instance_data import InstanceData
 from nodediag.facts.metadata import Asking
+from nodediag.facts.node_name import NodeName
 from nodediag.facts.node_object import NodeObject
 from nodediag.model.reason import Code, Reason
 
@@ -32,6 +33,7 @@ class File(msgspec.Struct, frozen=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What was given; what was not is unset."""
 
+    node_name: NodeName | msgspec.UnsetType = msgspec.UNSET
     node_object: NodeObject | msgspec.UnsetType = msgspec.UNSET
     instance: InstanceData | msgspec.UnsetType = msgspec.UNSET
     gke_versions: VersionMap | msgspec.UnsetType = msgspec.UNSET
@@ -62,6 +64,7 @@ def read(
 def laid(kept: Inputs, given: Inputs) -> Inputs:
     """Lay what is given now over what a recording kept; how its metadata server was asked stays as it was."""
     return Inputs(
+        node_name=kept.node_name if given.node_name is msgspec.UNSET else given.node_name,
         node_object=kept.node_object if given.node_object is msgspec.UNSET else given.node_object,
         instance=kept.instance if given.instance is msgspec.UNSET else given.instance,
         gke_versions=kept.gke_versions if given.gke_versions is msgspec.UNSET else given.gke_versions,
@@ -85,10 +88,8 @@ def kept(data: bytes | None) -> Inputs:
         raise UsageError(f"{INPUTS} of the recording is not what `report --record` writes: {error}") from error
 
 
-def fact(value: T | msgspec.UnsetType, option: str, what: str) -> Fact[T]:
-    """Give what was given as a fact."""
+def fact(value: T | msgspec.UnsetType, needs: str, what: str) -> Fact[T]:
+    """Give what was given as a fact; `needs` is how it is given."""
     if isinstance(value, msgspec.UnsetType):
-        return Unknown(
-            Reason(code=Code.NOT_ASKED, detail=f"{what} was not given ({option} FILE)", needs=f"{option} FILE")
-        )
+        return Unknown(Reason(code=Code.NOT_ASKED, detail=f"{what} was not given ({needs})", needs=needs))
     return Known(value)

@@ -40,6 +40,7 @@ from nodediag.facts import (
     metadata as metadata_,
     modules as modules_,
     mounts as mounts_,
+    node_name,
     node_object,
     os_release as os_release_,
     package_files as package_files_,
@@ -98,6 +99,7 @@ from nodediag.facts.machine import Machine
 from nodediag.facts.memory import Memory
 from nodediag.facts.modules import Modules
 from nodediag.facts.mounts import Mounts
+from nodediag.facts.node_name import NodeName
 from nodediag.facts.node_object import NodeObject
 from nodediag.facts.os_release import OsRelease
 from nodediag.facts.package_files import PackageFiles
@@ -164,6 +166,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     packages: Fact[Packages] = NOT_COLLECTED
     metadata: Fact[InstanceData] = NOT_COLLECTED
     instance_data: Fact[InstanceData] = NOT_COLLECTED
+    node_name: Fact[NodeName] = NOT_COLLECTED
     node_object: Fact[NodeObject] = NOT_COLLECTED
     gke_versions: Fact[GkeVersions] = NOT_COLLECTED
     units: Fact[Units] = NOT_COLLECTED
@@ -272,8 +275,9 @@ def collect(host: Host, inputs: Inputs = NO_INPUTS, *, deep: bool = False) -> Fa
         conntrack=attempt(conntrack_, host, elsewhere),
         kubepods=_kubepods(host, cgroups),
         metadata=settle(lambda: metadata_.collect(host, instance, inputs.metadata)),
-        instance_data=inputs_.fact(inputs.instance, instance_data.OPTION, "a file about the instance"),
-        node_object=inputs_.fact(inputs.node_object, node_object.OPTION, "the node's object"),
+        instance_data=inputs_.fact(inputs.instance, f"{instance_data.OPTION} FILE", "a file about the instance"),
+        node_name=inputs_.fact(inputs.node_name, node_name.VARIABLE, "the name that Kubernetes has for the node"),
+        node_object=inputs_.fact(inputs.node_object, f"{node_object.OPTION} FILE", "the node's object"),
         units=attempt(units_, host, elsewhere),
         unit_files=attempt(unit_files_, host, elsewhere),
         journald=attempt(journald_, host, elsewhere),

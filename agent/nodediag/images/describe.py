@@ -9,8 +9,9 @@ from nodediag.facts.fact import known
 from nodediag.facts.lsb_release import LsbRelease
 from nodediag.facts.snapshot import Facts
 from nodediag.images import told, windows
+from nodediag.images.decision import found
 from nodediag.images.version import parse_version
-from nodediag.model.image import Answer, Image, OsFamily
+from nodediag.model.image import Answer, Finding, Image, OsFamily
 from nodediag.model.report import Cgroup, Kernel, Kubelet, Node, Os, Platform, Runtime
 
 UNKNOWN: Final = "unknown"
@@ -23,12 +24,12 @@ def describe(facts: Facts, image: Image) -> Node:
     """Describe the node."""
     machine, boot, hostname = known(facts.machine), known(facts.boot), known(facts.hostname)
     kernel, cgroups, instance = known(facts.kernel), known(facts.cgroups), known(facts.instance)
-    name = hostname.name if hostname is not None else UNKNOWN
+    name = _name(facts)
     theirs = told.node_object(facts)
     info = theirs.info if theirs is not None else {}
     return Node(
-        name=_name(facts, name),
-        hostname=name,
+        name=name[0],
+        hostname=hostname.name if hostname is not None else UNKNOWN,
         machine_id=machine.id if machine is not None else info.get("machineID", UNKNOWN),
         boot_id=boot.id if boot is not None else info.get("bootID", UNKNOWN),
         booted_at=boot.at.isoformat().replace("+00:00", "Z") if boot is not None else UNKNOWN,
@@ -44,18 +45,26 @@ def describe(facts: Facts, image: Image) -> Node:
         kubelet=Kubelet(version=_kubelet_version(facts)),
         kernel=Kernel(release=kernel.release if kernel is not None else info.get("kernelVersion", UNKNOWN)),
         cgroup=Cgroup(version=f"v{cgroups.version}" if cgroups is not None else UNKNOWN),
-        evidence=image.findings,
+        evidence={**image.findings, "name": (name[1],)} if name[1] is not None else image.findings,
     )
 
 
-def _name(facts: Facts, hostname: str) -> str:
-    """Give the name Kubernetes knows the node by: the kubelet's override, else the host name in lower case."""
-    kubelet, theirs = known(facts.kubelet), told.node_object(facts)
+def _name(facts: Facts) -> tuple[str, Finding | None]:
+    """Give the name Kubernetes knows the node by, and who says so.
+
+    What it told our own pod counts first; then, where a kubelet runs, its override, else the host name in lower case.
+    """
+    given, kubelet, theirs = known(facts.node_name), known(facts.kubelet), told.node_object(facts)
+    if given is not None:
+        return given.name, found("Kubernetes told our pod the name of its node", given.evidence)
     if kubelet is None:
-        return theirs.name if theirs is not None else UNKNOWN
+        if theirs is None:
+            return UNKNOWN, None
+        return theirs.name, found("the node's object has this name", theirs.evidence("metadata.name", theirs.name))
     if not kubelet.running:
-        return UNKNOWN if kubelet.state_folder or kubelet.state_reason else NONE
-    return kubelet.flags.get("hostname-override") or hostname.lower()
+        return UNKNOWN if kubelet.state_folder or kubelet.state_reason else NONE, None
+    named = told.own_name(facts)
+    return (named[0], found("the kubelet registers the node by this name", named[1])) if named else (UNKNOWN, None)
 
 
 def _os(facts: Facts, image: Image) -> Os:

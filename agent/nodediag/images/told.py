@@ -45,8 +45,10 @@ def other_node(facts: Facts) -> bool:
 
 
 def own_name(facts: Facts) -> tuple[str, Evidence] | None:
-    """Give the name by which the kubelet registers the node, as far as the node itself tells it."""
-    kubelet, hostname = known(facts.kubelet), known(facts.hostname)
+    """Give the name by which the kubelet registers the node, as far as the node itself or our own pod tells it."""
+    given, kubelet, hostname = known(facts.node_name), known(facts.kubelet), known(facts.hostname)
+    if given is not None:
+        return given.name, given.evidence
     if kubelet is not None and kubelet.flags.get("hostname-override"):
         return kubelet.flags["hostname-override"], kubelet.flag_evidence("hostname-override")[0]
     return (hostname.name.lower(), hostname.evidence) if hostname is not None else None

@@ -70,7 +70,7 @@ class HttpEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
 
 
 class InputEvidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="input"):
-    """A part of a file that an option named."""
+    """A part of a file that an option named; or a variable of our own environment, which has no path."""
 
     option: str
     path: str
