@@ -14,7 +14,7 @@ from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
 from nodediag.watch.changes import Began, Book, Ended, State
-from nodediag.watch.told import Found, Waived
+from nodediag.watch.told import Found, Judging, Waived
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -88,7 +88,7 @@ def test_a_check_that_names_only_some_of_its_problems_ends_none(host: MakeHost, 
 
 def found(signature: str = "kubelet.pleg-unhealthy", mark: str = "logs.critical/pleg") -> Found:
     return Found(
-        signature=signature, fingerprint=mark, severity=Severity.CRITICAL, title="t", time=NOW, unit="u", text="x",
+        signature=signature, fingerprint=mark, title="t", time=NOW, unit="u", text="x",
         subjects=(),
     )  # fmt: skip
 
@@ -134,11 +134,17 @@ def waived(signature: str, *, days: int) -> Waived:
 def test_a_waiver_is_on_what_the_journal_shows_as_on_what_a_diagnosis_finds(
     waivers: tuple[Waived, ...], expired: list[bool]
 ) -> None:
-    book = Book(msgspec.json.decode(msgspec.json.encode(State(waived=waivers)), type=State))
+    book = Book(msgspec.json.decode(msgspec.json.encode(State(judging=Judging(waived=waivers))), type=State))
     (began,) = book.find(found(), NOW)
     waiver = began.problem.waiver
     assert ([] if waiver is msgspec.UNSET else [waiver.expired]) == expired
-    assert book.state().waived == waivers
+    assert book.state().judging.waived == waivers
+
+
+def test_what_the_journal_shows_is_as_grave_as_the_profile_of_the_last_diagnosis_says() -> None:
+    assert [began.problem.severity for began in Book(State()).find(found(), NOW)] == [Severity.CRITICAL]
+    book = Book(State(judging=Judging(severity=Severity.INFO)))
+    assert [began.problem.severity for began in book.find(found(), NOW)] == [Severity.INFO]
 
 
 def test_what_the_sink_has_not_taken_is_made_again_after_a_restart() -> None:

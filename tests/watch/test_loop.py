@@ -139,9 +139,11 @@ def test_a_critical_line_in_the_journal_is_told_within_ten_seconds(node: Node, w
     assert len(named(watched.events(after_s=6), "problem_began")) == 1
 
 
-def test_a_waiver_is_told_with_what_the_journal_shows(node: Node, watch: Watch, tmp_path: Path) -> None:
+def test_a_waiver_and_the_profiles_severity_are_told_with_what_the_journal_shows(
+    node: Node, watch: Watch, tmp_path: Path
+) -> None:
     profile = tmp_path / "ours.toml"
-    profile.write_text(BEARS_PLEG)
+    profile.write_text(f'{BEARS_PLEG}[severity]\n"logs.critical" = "warning"\n')
     watched = watch(*RARELY, "--profile", str(profile))
     watched.wait_for("diagnosed")
     node.log(PLEG)
@@ -151,6 +153,7 @@ def test_a_waiver_is_told_with_what_the_journal_shows(node: Node, watch: Watch, 
     assert isinstance(problem, dict)
     assert began["seen_by"] == "journal"
     assert problem["waiver"] == {"owner": "us", "reason": "known", "expires": "2099-12-31"}
+    assert problem["severity"] == "warning"
 
 
 def test_what_was_logged_while_nobody_watched_is_told_and_nothing_else_again(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nodediag.facts.snapshot import Facts
     from nodediag.host.child import Tell
     from nodediag.model.report import Report
-    from nodediag.watch.told import Waived
+    from nodediag.watch.told import Judging
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ def _diagnose(tell: "Tell", options: Options) -> None:
     diagnose(tell, partial(_look, options), options.plan.state, options.keep)
 
 
-def _look(options: Options) -> tuple["Report[Facts]", tuple["Waived", ...]]:
+def _look(options: Options) -> tuple["Report[Facts]", "Judging"]:
     from nodediag.cli.look import look  # noqa: PLC0415 - the parent does not need it
     from nodediag.cli.looks import holds_counters  # noqa: PLC0415 - as above
     from nodediag.cli.options import NodeOptions  # noqa: PLC0415 - as above
@@ -85,23 +85,27 @@ def _look(options: Options) -> tuple["Report[Facts]", tuple["Waived", ...]]:
     if last is not None and node.sample is None and holds_counters(last):
         node = msgspec.structs.replace(node, previous=last)
     report = look(node, _now())
-    return report, _waived(node, report)
+    return report, _judging(node, report)
 
 
-def _waived(node: "NodeOptions", report: "Report[Facts]") -> tuple["Waived", ...]:
-    """Give what the profile that judged bears of that which the follower may find."""
+def _judging(node: "NodeOptions", report: "Report[Facts]") -> "Judging":
+    """Give how the profile of the report judges what the follower may find."""
     from nodediag.cli.catalogue import catalogue_of  # noqa: PLC0415 - the parent does not need it
-    from nodediag.model.outcome import Waiver  # noqa: PLC0415 - as above
+    from nodediag.model.outcome import Severity, Waiver  # noqa: PLC0415 - as above
     from nodediag.watch.changes import CHECK  # noqa: PLC0415 - as above
-    from nodediag.watch.told import Waived  # noqa: PLC0415 - as above
+    from nodediag.watch.told import Judging, Waived  # noqa: PLC0415 - as above
 
     catalogue, named = catalogue_of(node, {})
     name = named or (report.profile.name if report.profile is not msgspec.UNSET else "")
-    return tuple(
+    if not name:
+        return Judging()
+    profile = catalogue.get(name)
+    waived = (
         Waived(signature=rule.subject, waiver=Waiver(owner=rule.owner, reason=rule.reason, expires=rule.expires))
-        for rule in (catalogue.get(name).waivers if name else ())
+        for rule in profile.waivers
         if rule.check == CHECK
     )
+    return Judging(severity=profile.severity.get(CHECK, Severity.CRITICAL), waived=tuple(waived))
 
 
 def _find(tell: "Tell", options: Options) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from nodediag.model.changes import Noted, Sight, changes
 from nodediag.model.outcome import Subject, Waiver
-from nodediag.watch.told import Found, Waived
+from nodediag.watch.told import Found, Judging
 
 CHECK: Final = "logs.critical"
 SIGNATURE: Final = "signature"
@@ -31,7 +31,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal["nodediag.watch/0"] = "nodediag.watch/0"
     cursor: str = ""
     open: tuple[Open, ...] = ()
-    waived: tuple[Waived, ...] = ()
+    judging: Judging = Judging()
 
 
 class Began(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="problem_began"):
@@ -67,7 +67,7 @@ class Book:
     def __init__(self, state: State) -> None:
         self.node = "unknown"
         self.cursor = state.cursor
-        self.waived = state.waived  # by the profile of the last diagnosis
+        self.judging = state.judging  # by the profile of the last diagnosis
         self._decided = {one.problem.fingerprint: one for one in state.open}
         self._accepted = dict(self._decided)
 
@@ -88,7 +88,7 @@ class Book:
         problem = Noted(
             fingerprint=found.fingerprint,
             check=CHECK,
-            severity=found.severity,
+            severity=self.judging.severity,
             subject=Subject(SIGNATURE, found.signature),
             message=found.title,
             waiver=self._waiver(found.signature, now),
@@ -101,7 +101,7 @@ class Book:
         today = now.astimezone(UTC).date()
         found = [
             msgspec.structs.replace(one.waiver, expired=today > one.waiver.expires)
-            for one in self.waived
+            for one in self.judging.waived
             if one.signature in {"", signature}
         ]
         return min(found, key=lambda waiver: waiver.expired, default=msgspec.UNSET)
@@ -134,4 +134,4 @@ class Book:
 
     def state(self) -> State:
         """Give what is to be saved."""
-        return State(cursor=self.cursor, open=tuple(self._accepted.values()), waived=self.waived)
+        return State(cursor=self.cursor, open=tuple(self._accepted.values()), judging=self.judging)

@@ -11,9 +11,9 @@ from nodediag.model.changes import sight
 from nodediag.model.report import Report
 from nodediag.render import as_json, as_openmetrics
 from nodediag.watch import reports
-from nodediag.watch.told import Diagnosed, Failed, Waived
+from nodediag.watch.told import Diagnosed, Failed, Judging
 
-Look = Callable[[], tuple[Report[Facts], tuple[Waived, ...]]]  # and what the profile that judged bears
+Look = Callable[[], tuple[Report[Facts], Judging]]  # and how the profile of the report judges what the journal shows
 
 
 def diagnose(tell: Tell, look: Look, folder: str | None, keep: int) -> None:
@@ -29,7 +29,7 @@ def diagnose(tell: Tell, look: Look, folder: str | None, keep: int) -> None:
     tell(msgspec.json.encode(told))
 
 
-def _diagnosed(report: Report[Facts], waived: tuple[Waived, ...], folder: str | None, keep: int) -> Diagnosed:
+def _diagnosed(report: Report[Facts], judging: Judging, folder: str | None, keep: int) -> Diagnosed:
     kept, lost = reports.keep(folder, keep, report.generated_at, as_json.render(report)) if folder else ("", "")
     return Diagnosed(
         sight=sight(report),
@@ -38,7 +38,7 @@ def _diagnosed(report: Report[Facts], waived: tuple[Waived, ...], folder: str | 
         because=report.verdict_because,
         outcomes=report.counts.outcomes,
         severities=report.counts.severities,
-        waived=waived,
+        judging=judging,
         kept=kept,
         lost=lost,
         metrics=as_openmetrics.families(report),

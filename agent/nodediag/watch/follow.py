@@ -20,7 +20,7 @@ from nodediag.journal.native import Tail
 from nodediag.logs.units import UNITS
 from nodediag.model.digest import fingerprint
 from nodediag.model.image import OsFamily
-from nodediag.model.outcome import Severity, Subject
+from nodediag.model.outcome import Subject
 from nodediag.signatures.load import merge
 from nodediag.watch.changes import CHECK, SIGNATURE
 from nodediag.watch.lookout import Lookout, Sighting
@@ -121,7 +121,6 @@ def _found(sighting: Sighting) -> Found:
     return Found(
         signature=signature.id,
         fingerprint=fingerprint(CHECK, Subject(SIGNATURE, signature.id)),
-        severity=Severity.CRITICAL,
         title=signature.title,
         time=(wall_time(entry.time_us) or _NO_TIME).replace(microsecond=0),
         unit=sighting.unit,

@@ -64,7 +64,7 @@ class Telling:
         self._status.unkept = done.lost
         self.log.once("the report could not be kept", done.lost)
         self._book.node = done.node
-        self._book.waived = done.waived
+        self._book.judging = done.judging
         line = DiagnosedLine(
             time=done.sight.observed_at,
             node=done.node,

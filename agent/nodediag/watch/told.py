@@ -15,6 +15,13 @@ class Waived(msgspec.Struct, frozen=True, kw_only=True):
     waiver: Waiver
 
 
+class Judging(msgspec.Struct, frozen=True, kw_only=True):
+    """How a profile judges the signatures that the journal may show to be critical: how grave, and which are waived."""
+
+    severity: Severity = Severity.CRITICAL
+    waived: tuple[Waived, ...] = ()
+
+
 class Diagnosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A diagnosis that came to an end, and what is to be said of it; `lost` is why its report could not be kept."""
 
@@ -24,7 +31,7 @@ class Diagnosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     because: tuple[str, ...]
     outcomes: dict[str, int]
     severities: dict[str, int]
-    waived: tuple[Waived, ...]
+    judging: Judging
     kept: str
     lost: str
     metrics: str
@@ -50,7 +57,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     signature: str
     fingerprint: str
-    severity: Severity
     title: str
     time: datetime
     unit: str
