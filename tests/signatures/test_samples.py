@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import nodediag
@@ -39,3 +40,14 @@ def test_masking_secrets_changes_nothing_of_what_lines_are_taken_for() -> None:
                 assert found(masked, unit) == found(line, unit), signature.id
         told = f"{signature.samples[0]} --token=abcdefgh12 password: hunter22"
         assert found(redact_text(told), unit) == found(told, unit), signature.id
+
+
+def test_a_line_means_the_same_whether_or_not_another_follows_it_in_its_message() -> None:
+    lines = {line for one in SIGNATURES for line in (*one.samples, *one.near_misses) if "\n" not in line}
+    assert {line for line in lines if found(line, "") != found(f"{line}\n", "")} == set()
+
+
+def test_a_bracket_that_stands_first_in_a_negated_class_stays_in_it() -> None:
+    one = msgspec.structs.replace(SIGNATURES[0], patterns=("off [^]]$",), unless=(), units=(), levels=())
+    matcher = Matcher((one,))
+    assert [matcher.hits(line) != () for line in (b"off x", b"off ]")] == [True, False]

@@ -127,4 +127,4 @@ def _tried(texts: dict[str, str]) -> None:
     from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - the release's own signatures are not tried here
     from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
 
-    Matcher(merge(texts))
+    Matcher(merge(texts)).hits(b"\n")  # of more than one line, for which a set is made when it is wanted

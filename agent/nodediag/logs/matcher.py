@@ -16,9 +16,10 @@ from nodediag.signatures.signature import Signature
 _MAX_MEM: Final = 64 << 20
 _SENTINEL: Final = b"\x00nodediag-sentinel\x00"
 _LINEWISE: Final = b"(?m)"  # `^` and `$` are those of a line, so that they hold among many messages too
-_NEGATED: Final = re.compile(r"(?<!\\)\[\^(?!\\n)")
+_NEGATED: Final = re.compile(r"(?<!\\)\[\^(\]?)(?!\\n)")  # a bracket that stands first is one of the class
 WHAT_FAILED: Final = 1  # a signature that is vaguer names an error for want of better
 _SUBJECT: Final = 256
+_KEYS: Final = ("patterns", "unless", "cleared_by")  # in the order of their numbers
 _MOST_NAMES: Final = 4096
 
 
@@ -33,58 +34,59 @@ class Matcher:
     those that say a fault is over (`cleared_by`), and the marks of a level above info. So a message without a hit is of
     no interest, and what a message means follows from its hits, its unit and its level alone.
 
-    A lean one is for who stays, and wants little memory: one set instead of two, no marks of levels, and an automaton
+    Two sets share the work, since healthy messages match excuses too: first comes all that makes a message suspicious,
+    which many messages at once can be held against, a line for each. A message of several lines, which is rare, is held
+    against a set of its own, in which a pattern may reach over a line's end; it is made for the first of them.
+
+    A lean one is for who stays, and wants little memory: that one set for all, no marks of levels, and an automaton
     that begins afresh when with what it has seen it grows beyond about half of `lean_bytes`.
     """
 
     def __init__(self, signatures: tuple[Signature, ...], *, lean_bytes: int = 0) -> None:
-        lean = lean_bytes > 0
-        self._set = re2.Set.SearchSet(_options(lean_bytes or _MAX_MEM))
-        # all but the excuses, which healthy messages match too
-        self._suspects = self._set if lean else re2.Set.SearchSet(_options())
-        self._numbered = re2.Set.SearchSet(_options())  # those that ask for certain numbers, with any in their place
-        sets = {self._set, self._suspects}
-        marks = () if lean else MARKS
-        self._owners = self._add(signatures, "patterns")
-        self._excuses = self._add(signatures, "unless")
-        self._clears = self._add(signatures, "cleared_by")
+        self._signatures = signatures
+        self._marks = () if lean_bytes else MARKS
+        self._owners = _owners(signatures, "patterns")
+        self._excuses = _owners(signatures, "unless")
+        self._clears = _owners(signatures, "cleared_by")
         self._cleared_by = [pattern for signature in signatures for pattern in signature.cleared_by]
-        for one in sets:
-            for mark in marks:
-                one.Add(_LINEWISE + mark.encode())
-        for pattern in () if lean else _numbered(signatures):
-            self._numbered.Add(_LINEWISE + pattern.encode())
-        for one in (*sets, self._numbered):
-            _compile(one)
         self._names: dict[tuple[tuple[int, ...], str, str], tuple[Signature, ...]] = {}
         self._first_excuse = len(self._owners)
         self._first_clear = self._first_excuse + len(self._excuses)
         self._first_mark = self._first_clear + len(self._clears)
         self._order = {signature.id: index for index, signature in enumerate(signatures)}
         self._compiled: dict[str, re2._Regexp] = {}
-        ran = self.suspicious(_SENTINEL) and self.asks_for_numbers(_SENTINEL)
-        if self.hits(_SENTINEL) != (self._first_mark + len(marks),) or not ran:
-            raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
+        self._whole = self._made(_KEYS, max_mem=lean_bytes) if lean_bytes else None
+        self._suspects = self._whole or self._made(("patterns", "cleared_by"), a_line=True)
+        self._excusing = None if lean_bytes else self._made(("unless",), a_line=True)
+        # those that ask for certain numbers, with any in their place
+        self._numbered = _compiled(re2.Set.SearchSet(_options()), () if lean_bytes else _numbered(signatures))
 
-    def _add(self, signatures: tuple[Signature, ...], key: str) -> list[Signature]:
-        """Add the patterns of one key, and give the signature of each."""
-        owners: list[Signature] = []
-        for signature in signatures:
+    def _made(self, keys: tuple[str, ...], *, a_line: bool = False, max_mem: int = _MAX_MEM) -> re2.Set:
+        """Make the set of the patterns of some keys, for messages of one line or of any number."""
+        made = re2.Set.SearchSet(_options(max_mem))
+        for key, signature in ((key, signature) for key in keys for signature in self._signatures):
             for pattern in getattr(signature, key):
                 try:
-                    self._set.Add(_LINEWISE + pattern.encode())
-                    if key != "unless" and self._suspects is not self._set:
-                        self._suspects.Add(_LINEWISE + _within_a_line(pattern).encode())
+                    made.Add(_LINEWISE + (_within_a_line(pattern) if a_line else pattern).encode())
                 except re2.error as error:
                     why = f"{pattern!r} is no RE2: {error}"
                     raise ProfileError(signature.file, f"{signature.id}.{key}", why) from error
-                owners.append(signature)
-        return owners
+        return _compiled(made, self._marks if "patterns" in keys else ())
 
     def hits(self, message: bytes) -> tuple[int, ...]:
         """Give the numbers of the patterns that a message matches, in their order (RE2 gives them in any)."""
-        found = self._set.Match(message)
-        return tuple(sorted(found)) if found else ()
+        if self._excusing is None or b"\n" in message:
+            if self._whole is None:
+                self._whole = self._made(_KEYS)
+            found = self._whole.Match(message)
+            return tuple(sorted(found)) if found else ()
+        found = self._suspects.Match(message)
+        if not found:
+            return ()
+        first, excuses = self._first_excuse, len(self._excuses)
+        excused = self._excusing.Match(message) or ()
+        numbers = [hit if hit < first else hit + excuses for hit in found]
+        return tuple(sorted((*numbers, *(first + hit for hit in excused if hit < excuses))))
 
     def suspicious(self, messages: bytes) -> bool:
         """Tell whether anything in a text of many messages matches at all; each of them must be of one line."""
@@ -161,12 +163,23 @@ class Matcher:
         return self._compiled[pattern]
 
 
-def _compile(patterns: re2.Set) -> None:
-    patterns.Add(_SENTINEL)
+def _owners(signatures: tuple[Signature, ...], key: str) -> list[Signature]:
+    """Give the signature of each pattern of a key."""
+    return [signature for signature in signatures for _ in getattr(signature, key)]
+
+
+def _compiled(made: re2.Set, patterns: Iterable[str]) -> re2.Set:
+    """Add the last patterns to a set, and one by which it is seen that it runs, and compile it."""
+    for pattern in patterns:
+        made.Add(_LINEWISE + pattern.encode())
+    sentinel = made.Add(_SENTINEL)
     try:
-        patterns.Compile()
+        made.Compile()
     except re2.error as error:
         raise MatcherError("the set of signatures does not fit into the memory that RE2 is given") from error
+    if made.Match(_SENTINEL) != [sentinel]:
+        raise MatcherError("the set of signatures does not run: RE2 ran out of its memory")
+    return made
 
 
 def _numbered(signatures: tuple[Signature, ...]) -> set[str]:
@@ -190,7 +203,7 @@ def _says_more(one: Signature, other: Signature) -> bool:
 
 def _within_a_line(pattern: str) -> str:
     """Keep a pattern from reaching over a line's end: RE2 then starts afresh at each line of a text, and stays fast."""
-    return _NEGATED.sub(r"[^\\n", pattern).replace("(?s)", "")
+    return _NEGATED.sub(r"[^\1\\n", pattern).replace("(?s)", "")
 
 
 def _text(said: bytes | str) -> str:
