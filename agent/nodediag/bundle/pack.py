@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, Literal, Self
 import msgspec
 
 from nodediag.bundle.rescan import scan
+from nodediag.host import archive
 from nodediag.host.recording import REPORT
 from nodediag.redact import MARK
 
@@ -182,12 +183,12 @@ def fitting(lines: bytes, room_bytes: int) -> tuple[bytes, int]:
 def report_in(bundle: bytes) -> bytes | None:
     """Give the report of a bundle, None for what is no bundle."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(bundle), mode="r|gz") as archive:
-            for entry in archive:
-                file = archive.extractfile(entry) if entry.size <= _MOST_REPORT_BYTES else None
+        with archive.opened(io.BytesIO(bundle)) as tar:
+            for entry in tar:
+                file = tar.extractfile(entry) if entry.size <= _MOST_REPORT_BYTES else None
                 if file is not None and entry.name.partition("/")[2] == REPORT:
                     return file.read()
-    except (tarfile.TarError, zlib.error, EOFError, OSError):
+    except (*archive.BROKEN, MemoryError, OSError):
         return None
     return None
 
@@ -196,9 +197,9 @@ def survivors(bundle: BinaryIO) -> tuple[Survivor, ...]:
     """Look for secrets in a bundle as it would be given away."""
     found: list[Survivor] = []
     bundle.seek(0)
-    with tarfile.open(fileobj=bundle, mode="r|gz") as archive:
-        for entry in archive:
-            file = archive.extractfile(entry)
+    with tarfile.open(fileobj=bundle, mode="r|gz") as tar:
+        for entry in tar:
+            file = tar.extractfile(entry)
             if file is not None:
                 found += [Survivor(entry.name, one.line, one.kind) for one in scan(file.read())]
     return tuple(found)

@@ -1,17 +1,21 @@
 """A bundle or sosreport as one file, unpacked into a folder of our own: nothing of it reaches outside or fills a disk.
 
 Only files and folders are taken. A link, device or pipe stands for nothing that a diagnosis reads, and is left out.
+What tarfile and its unpackers hold in memory is bounded too: a header, a map of holes and a dictionary are as long as
+they say they are.
 """
 
 import os
+import resource
 import shutil
 import stat
 import tarfile
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from lzma import LZMAError
-from typing import IO, Final
+from typing import IO, Final, Self
 from zlib import error as ZlibError  # noqa: N812 - a class, whatever its name
 
 from nodediag.errors import UsageError
@@ -21,6 +25,12 @@ from nodediag.host.recording import fits
 MOST_FILES: Final = 100_000
 MOST_BYTES: Final = 2 * 1024 * 1024 * 1024
 _PIECE_BYTES: Final = 1024 * 1024
+_MOST_HEADER_BYTES: Final = 1024 * 1024
+_MOST_MEMORY_BYTES: Final = 512 * 1024 * 1024
+_READ_WHOLE: Final = {
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+}  # fmt: skip
+BROKEN: Final = (tarfile.TarError, LZMAError, ZlibError, EOFError)
 _WANTED: Final = "a bundle of `nodediag bundle` or a sosreport: a tar, plain or packed with gzip, xz or bzip2"
 
 
@@ -28,11 +38,14 @@ def unpacked(path: str) -> str:
     """Unpack an archive and give the folder, which its caller removes; raises UsageError for one that is not safe."""
     folder = tempfile.mkdtemp(prefix="nodediag-")
     try:
-        with _opened(path) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
+        with _opened(path) as file, opened(file) as archive:
             _unpack(archive, folder)
-    except (tarfile.TarError, LZMAError, ZlibError, EOFError) as error:
+    except BROKEN as error:
         remove(folder)
         raise UsageError(f"--root {path}: {str(error) or 'it ends too early'}; wanted {_WANTED}") from error
+    except MemoryError as error:
+        remove(folder)
+        raise UsageError(f"--root {path}: to unpack it takes more than {_MOST_MEMORY_BYTES} bytes of memory") from error
     except OSError as error:
         remove(folder)
         raise UsageError(f"--root {path}: {error.strerror or error}") from error
@@ -43,6 +56,37 @@ def unpacked(path: str) -> str:
         remove(folder)
         raise
     return folder
+
+
+@contextmanager
+def opened(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    """Open a tar, however it is packed, to be read once from its beginning; raises one of BROKEN, or MemoryError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    low = _MOST_MEMORY_BYTES if soft == resource.RLIM_INFINITY else min(soft, _MOST_MEMORY_BYTES)
+    resource.setrlimit(resource.RLIMIT_DATA, (low, hard))
+    try:
+        with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Entry) as archive:
+            yield archive
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose header is of bounded length, without a map of holes, which nothing bounds."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Refuse what tarfile would read whole, however long it is."""
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type in _READ_WHOLE and entry.size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"it holds a header of {entry.size} bytes")
+        return entry
+
+    def _proc_sparse(self, *_: object) -> Self:
+        """Refuse holes; the methods of tarfile that have this name and the next read their map, in either format."""
+        raise tarfile.ReadError("it holds a file with holes, which no bundle has")
+
+    _proc_gnusparse_10 = _proc_sparse
 
 
 def top(folder: str) -> str:
