@@ -3,11 +3,12 @@
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
-import tarfile
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ import pytest
 from nodediag.bundle.pack import MANIFEST, Manifest, Member, Packing, fitting, survivors
 from nodediag.bundle.rescan import Rule, rules
 from nodediag.facts.snapshot import Facts
-from nodediag.host import archive
 from nodediag.model.report import Origin, Report
+from tests.bundle.test_archive import RELEASE, archived
+from tests.cli.test_cli import on_a_terminal
 from tests.planted import LINES
 from tests.unpacked import opened
 from tests.watch.conftest import Node
@@ -102,9 +104,17 @@ def test_a_node_with_a_journal_takes_what_tells_most_along(node: Node, tmp_path:
 def test_the_manifest_lists_every_file(node: Node, tmp_path: Path) -> None:
     held = bundle(node.root, tmp_path / "node.tar.gz")
     manifest = msgspec.json.decode(held.pop(MANIFEST), type=Manifest)
-    assert {one.path: one.size_bytes for one in manifest.files} == {path: len(data) for path, data in held.items()}
+    listed = {one.path: (one.size_bytes, one.sha256) for one in manifest.files}
+    assert listed == {path: (len(data), sha256(data).hexdigest()) for path, data in held.items()}
     assert manifest.cut == ()
-    assert {"report.json", "report.txt", "answers.jsonl", "logs.json", "data/profile.toml"} <= held.keys()
+    sources = {one.path.removeprefix("root/"): one.source for one in manifest.files}
+    assert sources.items() >= {
+        "report.json": "the diagnosis", "report.txt": "the diagnosis", "logs.json": "the diagnosis",
+        "answers.jsonl": "the node", "etc/os-release": "the node", "proc/1/mountinfo": "the node",
+        "journal.jsonl": "the journal", "nodediag.jsonl": "nodediag's own log",
+        "data/profile.toml": "the profile that judged",
+        "data/signatures/kubelet.toml": "the signatures that were looked for",
+    }.items()  # fmt: skip
 
 
 def test_a_bundle_is_private_and_what_stood_there_is_replaced_whole(tmp_path: Path) -> None:
@@ -181,6 +191,46 @@ def test_an_estimate_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_estimate_is_what_a_bundle_comes_to(node: Node, tmp_path: Path) -> None:
+    held = bundle(node.root, tmp_path / "a")
+    size = (tmp_path / "a").stat().st_size
+    *rows, packed = run("bundle", "--root", str(node.root), "--estimate").stdout.decode().splitlines()
+    assert {row.split()[1] for row in rows} == held.keys() - {MANIFEST}
+    assert abs(int(packed.split()[0]) - size) < size / 20
+    cut = run("bundle", "--root", str(node.root), "--estimate", "--max-size", str(size - 3000)).stdout
+    assert re.search(rb"journal.jsonl  \(\d+ lines left out\)", cut)
+
+
+def test_a_terminal_is_told_what_takes_its_time_and_then_no_more(tmp_path: Path) -> None:
+    given = ("bundle", "--root", str(COS), "-o", str(tmp_path / "a"))
+    clear = b"\r\x1b[K"
+    shown = on_a_terminal(*given)
+    steps = (b"looking at the node", b"packing", b"looking for secrets that are left")
+    assert shown == b"".join(clear + step + b" ..." for step in steps) + clear
+    failed = on_a_terminal(*given, "--max-size", "1kB")
+    assert clear + b"nodediag: --max-size 1000: what the verdict rests on takes " in failed
+    assert run(*given).stderr == b""
+
+
+def test_a_bundle_that_does_not_fit_on_the_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    file.write_bytes(b"old")
+    limited = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *NODEDIAG, "bundle", "--root", str(COS), "-o", str(file))
+    done = subprocess.run(limited, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (4, f"nodediag: -o {file}: File too large\n".encode())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("node.tar.gz", b"old")]
+
+
+def test_a_bundle_changes_nothing_of_the_node(node: Node, tmp_path: Path) -> None:
+    def now() -> dict[Path, tuple[int, ...]]:
+        found = ((path, path.lstat()) for path in (node.root, *node.root.rglob("*")))
+        return {path: (one.st_ino, one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in found}
+
+    before = now()
+    bundle(node.root, tmp_path / "a")
+    assert now() == before
+
+
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("output", ["/dev/full", "/nowhere/node.tar.gz"])
 def test_a_bundle_that_cannot_be_written_is_told(output: str) -> None:
@@ -239,42 +289,6 @@ def test_as_many_lines_are_kept_as_fit(room: int) -> None:
     assert (kept == b"") == (room < 10)
 
 
-def archived(file: Path, *entries: tuple[str, str | bytes]) -> Path:
-    """Make an archive: of each entry the name, and its data or what it links to."""
-    with tarfile.open(file, "w:gz") as tar:
-        for name, what in entries:
-            entry = tarfile.TarInfo(name)
-            if isinstance(what, bytes):
-                entry.size = len(what)
-                tar.addfile(entry, io.BytesIO(what))
-            else:
-                entry.type, entry.linkname = tarfile.SYMTYPE, what
-                tar.addfile(entry)
-    return file
-
-
-RELEASE: Final = ("n/etc/os-release", b"ID=cos\nVERSION_ID=121\n")
-
-
-@pytest.mark.parametrize("path", ["../../escaped", "n/../../escaped", "/tmp/escaped"])
-def test_an_archive_that_reaches_outside_is_refused(path: str, tmp_path: Path) -> None:
-    file = archived(tmp_path / "a.tar.gz", RELEASE, (path, b"x"))
-    assert f"{path!r}, which is no path below a folder".encode() in run("report", "--root", str(file), status=2).stderr
-    assert not list(tmp_path.parent.glob("escaped"))
-
-
-@pytest.mark.parametrize("data", [b"", b"no archive at all", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\0", os.urandom(4096)])
-def test_a_file_that_is_no_archive_is_refused(data: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "a.tar.gz"
-    file.write_bytes(data)
-    assert b"wanted a bundle" in run("report", "--root", str(file), status=2).stderr
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert b"neither a folder nor a file" in run("report", "--root", str(tmp_path / "pipe"), status=2).stderr
-
-
 def test_both_verdicts_are_shown(tmp_path: Path) -> None:
     file = tmp_path / "node.tar.gz"
     bundle(COS, file)
@@ -282,11 +296,22 @@ def test_both_verdicts_are_shown(tmp_path: Path) -> None:
     assert "When it was bundled, by nodediag 0.1.0, the verdict was unknown." in shown
 
 
-def test_links_of_an_archive_are_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "outside").write_text("ID=evil\n")
-    links = (("n/etc", str(tmp_path)), ("n/usr/lib/os-release", str(tmp_path / "outside")))
-    file = archived(tmp_path / "a.tar.gz", *links, RELEASE)
-    assert report(file).node.os.id == "cos"
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_a_newer_version_shows_the_verdict_of_the_older_one_beside_its_own(form: str, tmp_path: Path) -> None:
+    bundle(COS, tmp_path / "node.tar.gz")
+    assert subprocess.run(["tar", "-xzf", tmp_path / "node.tar.gz", "-C", tmp_path], check=False).returncode == 0
+    (folder,) = tmp_path.glob("nodediag-*")
+    told = json.loads((folder / "report.json").read_text())
+    told["verdict"], told["tool"]["version"], told["more"] = "healthy", "0.0.9", "which this version does not know"
+    (folder / "report.json").write_text(json.dumps(told))
+    shown = run("report", "--root", str(folder), "--format", form, status=3).stdout.decode()
+    if form == "json":
+        assert json.loads(shown)["captured"] == {"verdict": "healthy", "version": "0.0.9"}
+        assert json.loads(shown)["verdict"] == "unknown"
+    else:
+        plain = " ".join(re.sub("<[^>]*>|[`*\\\\]", "", shown).split())
+        assert "When it was bundled, by nodediag 0.0.9, the verdict was healthy." in plain
+        assert "unknown" in plain.lower()
 
 
 def test_an_archive_that_ends_too_early_is_refused(tmp_path: Path) -> None:
@@ -294,22 +319,6 @@ def test_an_archive_that_ends_too_early_is_refused(tmp_path: Path) -> None:
     bundle(COS, file)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert b"wanted a bundle" in run("report", "--root", str(file), status=2).stderr
-
-
-def test_an_archive_that_would_fill_a_disk_is_refused(tmp_path: Path) -> None:
-    entry = tarfile.TarInfo("n/bomb")
-    entry.size = archive.MOST_BYTES + 1
-    (tmp_path / "a.tar").write_bytes(entry.tobuf())
-    assert b"more than 2147483648 bytes" in run("report", "--root", str(tmp_path / "a.tar"), status=2).stderr
-
-
-def test_nothing_of_an_archive_is_left_behind(tmp_path: Path) -> None:
-    file = archived(tmp_path / "a.tar.gz", RELEASE)
-    space = tmp_path / "space"
-    space.mkdir()
-    command = [*NODEDIAG, "report", "--root", str(file), "--format", "json"]
-    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(space)}, capture_output=True, check=False)
-    assert (done.returncode, list(space.iterdir())) == (3, [])
 
 
 def test_bundles_are_compared_as_reports_are(tmp_path: Path) -> None:

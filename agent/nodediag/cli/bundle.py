@@ -69,7 +69,10 @@ def command(
         _write(gathered if key is None else _disguised(gathered, key), "" if estimate else output, max_size)
 
     _progress("looking at the node")
-    look(options, at, keep, excerpt=True)
+    try:
+        look(options, at, keep, excerpt=True)
+    finally:
+        _progress("")
     return Exit.OK
 
 
@@ -156,7 +159,6 @@ def _packed(out: BinaryIO, gathered: "Gathered", max_size: int) -> "Manifest":
         some = "; ".join(f"{one.path} line {one.line}: {one.kind}" for one in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise OutputError(f"the bundle was not written, secrets are left in it: {some}{more}")
-    _progress("")
     return packing.manifest
 
 

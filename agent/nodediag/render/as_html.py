@@ -72,6 +72,7 @@ def _header(report: Report[Facts]) -> Html:
         tag("h1", parts.badge(verdict.upper(), verdict), " ", tag("span", _name(report.node))),
         tag("p", _because(report), class_="because"),
         tag("p", words.about(report), ". ", words.judged(report)),
+        tag("p", said) if (said := words.captured(report)) else escape(""),
         tag("p", "Not every check was selected: this is a part of a diagnosis.") if partial else escape(""),
         tag("p", joined(_counts(report)), class_="counts"),
         problems.summary(report),

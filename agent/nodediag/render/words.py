@@ -204,7 +204,7 @@ def grouped(checks: Iterable[CheckResult]) -> dict[tuple[Outcome, str], list[str
 
 def closing(report: Report[Facts]) -> str:
     """Count the outcomes, and say of which dates the data is that judged."""
-    return f"{outcomes(report)} `nodediag explain ID` tells more of one.{_data(report)}{_captured(report)}"
+    return f"{outcomes(report)} `nodediag explain ID` tells more of one.{_data(report)} {captured(report)}".rstrip()
 
 
 def outcomes(report: Report[Facts]) -> str:
@@ -214,12 +214,12 @@ def outcomes(report: Report[Facts]) -> str:
     return f"{sum(counts.values())} checks: {said}."
 
 
-def _captured(report: Report[Facts]) -> str:
-    """Say what was said of the node when it was bundled."""
+def captured(report: Report[Facts]) -> str:
+    """Say what was said of the node when it was bundled, nothing where it was not."""
     if report.captured is msgspec.UNSET:
         return ""
     told = report.captured
-    return f" When it was bundled, by nodediag {told.version}, the verdict was {told.verdict.value}."
+    return f"When it was bundled, by nodediag {told.version}, the verdict was {told.verdict.value}."
 
 
 def _data(report: Report[Facts]) -> str:
