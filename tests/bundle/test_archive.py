@@ -5,9 +5,11 @@ import io
 import json
 import lzma
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +101,23 @@ def test_an_archive_that_would_fill_a_disk_is_refused(tmp_path: Path, space: Pat
     entry.size = archive.MOST_BYTES + 1
     (tmp_path / "a.tar").write_bytes(entry.tobuf())
     assert "more than 2147483648 bytes" in refused(tmp_path / "a.tar", space)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_who_is_stopped_leaves_nothing_behind(number: int, tmp_path: Path, space: Path) -> None:
+    with gzip.open(tmp_path / "a.tar.gz", "wb", compresslevel=1) as file:
+        entry = tarfile.TarInfo("n/x")
+        entry.size = archive.MOST_BYTES - 1
+        file.write(entry.tobuf())
+        for _ in range(300):
+            file.write(b"\0" * 1_000_000)
+    command = [*NODEDIAG, "report", "--root", str(tmp_path / "a.tar.gz")]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(space)}, stderr=subprocess.PIPE) as process:
+        while not list(space.glob("*/n/x")) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-number, b"")
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])

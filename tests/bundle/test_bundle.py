@@ -4,9 +4,11 @@ import io
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -218,6 +220,17 @@ def test_a_bundle_that_does_not_fit_on_the_disk_leaves_what_was_there(tmp_path: 
     limited = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *NODEDIAG, "bundle", "--root", str(COS), "-o", str(file))
     done = subprocess.run(limited, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (4, f"nodediag: -o {file}: File too large\n".encode())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("node.tar.gz", b"old")]
+
+
+def test_a_bundle_that_is_stopped_leaves_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "node.tar.gz"
+    file.write_bytes(b"old")
+    with subprocess.Popen([*NODEDIAG, "bundle", "--root", str(COS), "-o", str(file)]) as process:
+        while not list(tmp_path.glob(".nodediag-*")) and process.poll() is None:
+            time.sleep(0.001)
+        process.terminate()
+    assert process.returncode == -signal.SIGTERM
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("node.tar.gz", b"old")]
 
 

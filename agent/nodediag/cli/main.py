@@ -15,6 +15,7 @@ from nodediag import __version__
 from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
 from nodediag.host import own
 
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _VERBS: Final = ("report", "facts", "logs", "diff", "watch", "bundle", "explain", "profile", "schema")
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
 
@@ -40,13 +41,31 @@ def nodediag() -> None:
     """Tell whether a Kubernetes node still is what its image says it should be, and why it is sick if it is not."""
 
 
+class _EndedError(BaseException):
+    """A signal has ended the run: what was begun, such as a file that is not whole, is removed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end(number: int, _frame: object) -> None:
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_DFL)  # a second one is not waited for
+    raise _EndedError(number)
+
+
 def main() -> None:
     """Run, and end with the status that the README lists."""
     gc.disable()  # a run is short and makes no cycles worth the time to look for them
-    for number in (signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it
+            signal.signal(number, _end)
     try:
         status = run(sys.argv[1:])
+    except _EndedError as ended:
+        own.die_of(ended.number)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, a person reads one line
         _complain(f"internal error: {type(error).__name__}: {error}; please report it")
         status = Exit.FAILED
