@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -118,6 +119,32 @@ def write_to_slow_reader() -> str:
 
 def test_a_pipe_that_does_not_wait_for_us_is_waited_for(in_child: "InChild") -> None:
     assert in_child(write_to_slow_reader) == "written"
+
+
+def in_scratch(size: int) -> str:
+    with own.scratch() as file:
+        before = open_files()
+        file.write(b"x" * size)
+        file.seek(0)
+        return f"{file.read().count(b'x') == size} {open_files() - before}"
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def in_scratch_without_a_disk() -> str:
+    os.environ["TMPDIR"] = tempfile.tempdir = "/nowhere"
+    try:
+        return in_scratch(5_000_000)
+    except OutputError as error:
+        return str(error)
+
+
+def test_what_is_made_for_a_pipe_is_in_memory_while_it_is_small_and_has_no_name(in_child: "InChild") -> None:
+    assert in_child(lambda: in_scratch(1_000_000)) == "True 0"
+    assert in_child(lambda: in_scratch(5_000_000)) == "True 1"
+    assert in_child(in_scratch_without_a_disk) == "a temporary file: No such file or directory"
 
 
 def test_an_option_s_file_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from types import TracebackType
-from typing import BinaryIO, Final, Literal, Self
+from typing import IO, Final, Literal, Self
 
 import msgspec
 
@@ -113,7 +113,7 @@ class Packing:
     The manifest comes last: only then it is known what there was room for.
     """
 
-    def __init__(self, out: BinaryIO, folder: str, version: str, at: datetime) -> None:
+    def __init__(self, out: IO[bytes], folder: str, version: str, at: datetime) -> None:
         self._out = out
         self._folder = folder
         self._version = version
@@ -193,7 +193,7 @@ def report_in(bundle: bytes) -> bytes | None:
     return None
 
 
-def survivors(bundle: BinaryIO) -> tuple[Survivor, ...]:
+def survivors(bundle: IO[bytes]) -> tuple[Survivor, ...]:
     """Look for secrets in a bundle as it would be given away."""
     found: list[Survivor] = []
     bundle.seek(0)

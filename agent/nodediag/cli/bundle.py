@@ -2,8 +2,9 @@
 
 import re
 import sys
-from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Final
+from functools import partial
+from io import SEEK_END
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?")
 _BYTES: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
 _SHOWN: Final = 5
+_PIECE_BYTES: Final = 64 * 1024
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
@@ -128,15 +130,19 @@ def _disguised(gathered: "Gathered", key: bytes) -> "Gathered":
 def _write(gathered: "Gathered", output: str, max_size: int) -> None:
     """Write the bundle, or say what would be in it where there is no output."""
     if output in {"", "-"}:
-        held = BytesIO()
-        manifest = _packed(held, gathered, max_size)
-        own.write_stdout(held.getvalue() if output else _estimated(manifest, held.getbuffer().nbytes))
+        with own.scratch() as file:
+            manifest = _packed(file, gathered, max_size)
+            size = file.seek(0, SEEK_END)
+            file.seek(0)
+            pieces = iter(partial(file.read, _PIECE_BYTES), b"") if output else (_estimated(manifest, size),)
+            for piece in pieces:
+                own.write_stdout(piece)
     else:
         with own.draft(output) as file:
             _packed(file, gathered, max_size)
 
 
-def _packed(out: BinaryIO, gathered: "Gathered", max_size: int) -> "Manifest":
+def _packed(out: IO[bytes], gathered: "Gathered", max_size: int) -> "Manifest":
     """Pack with as much of the journal as there is room for, and look at what came of it.
 
     Raises OutputError where the rest alone is too large, or a secret is left.

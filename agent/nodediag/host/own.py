@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Final, NoReturn
+from typing import IO, BinaryIO, Final, NoReturn
 
 from nodediag.errors import OutputError, UsageError
 
@@ -19,6 +19,7 @@ _NICENESS: Final = 10
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # ioprio_set(2) by machine
 _IOPRIO_WHO_PROCESS: Final = 1
 _IOPRIO_BEST_EFFORT_7: Final = (2 << 13) | 7
+_SCRATCH_BYTES: Final = 4 * 1024 * 1024
 _OPTION_CAP_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -127,6 +128,18 @@ def draft(path: str) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise OutputError(f"-o {path}: {error.strerror}") from error
+
+
+@contextmanager
+def scratch() -> Iterator[IO[bytes]]:
+    """Give a file without a name to write and read again, in memory as long as it is small; raises OutputError."""
+    import tempfile  # noqa: PLC0415 - as above
+
+    try:
+        with tempfile.SpooledTemporaryFile(_SCRATCH_BYTES) as file:
+            yield file
+    except OSError as error:
+        raise OutputError(f"a temporary file: {error.strerror}") from error
 
 
 def write_output(path: str, data: bytes) -> None:
