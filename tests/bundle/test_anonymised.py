@@ -125,6 +125,13 @@ def test_what_somebody_is_called_is_the_same_as_in_a_report_by_that_key(
     assert packed.node.name in next(path for path in whole(bundle) if path.endswith("/report.json"))
 
 
+def test_packed_twice_with_one_key_it_is_the_same_to_the_byte(bundle: Path, tmp_path: Path) -> None:
+    made = [tmp_path / name for name in ("a", "b")]
+    for file in made:
+        run("bundle", "--root", str(bundle), "-o", str(file), "--anonymise", str(tmp_path / "key"))
+    assert made[0].read_bytes() == made[1].read_bytes()
+
+
 def test_no_secret_is_given_away_either(node: Node, tmp_path: Path) -> None:
     node.log(*(f"E1121 10:00:00.0 1 a.go:1] {one.name or 'x'}={one.value}" for one in LINES if "\n" not in one.value))
     file = tmp_path / "node.tar.gz"
