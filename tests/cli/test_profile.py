@@ -1,5 +1,6 @@
 """nodediag profile: each verb as an operator uses it."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -109,6 +110,18 @@ def test_a_node_that_is_not_known_to_be_good_makes_no_profile(tmp_path: Path) ->
     assert done.returncode == 3
     assert "logs.readable could not be seen" in done.stderr
     assert not made.exists()
+
+
+def test_of_a_node_that_was_not_seen_no_profile_is_made() -> None:
+    done = run("profile", "record", "--name", "mine", "--root", "none")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "nodediag: nothing was written: the node itself was not looked at (--root none)\n"
+
+
+def test_a_reason_that_standard_error_does_not_take_leaves_the_status_as_it_is() -> None:
+    command = '"$@" profile record --name mine --root "$node" 2>/dev/full'
+    environment = {**os.environ, "node": str(NODE)}
+    assert subprocess.run(["sh", "-c", command, "sh", *NODEDIAG], check=False, env=environment).returncode == 3
 
 
 def test_a_recorded_profile_does_not_take_the_name_of_another() -> None:

@@ -67,6 +67,7 @@ def test_differences_are_told_in_words() -> None:
     ) in told
     assert "kubelet always: bare_cos asks false; cos_containerd asks true" in told
     assert "storage iscsi supported: bare_cos asks nothing; cos_containerd asks no" in told
+    assert not [line for line in told if "asks ;" in line or line.endswith("asks ")]
     assert "expected_mounts /var/log/pods: bare_cos asks nothing; cos_containerd asks expected" in told
 
 

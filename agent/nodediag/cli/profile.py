@@ -1,5 +1,6 @@
 """nodediag profile: what images are held against, listed, shown, checked, compared, and recorded from a good node."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -8,6 +9,7 @@ import msgspec
 from nodediag.cli.options import collected, node_options, now, output_option
 from nodediag.errors import Exit, UsageError
 from nodediag.host import own
+from nodediag.render.visible import visible
 
 if TYPE_CHECKING:
     from nodediag.facts.snapshot import Facts
@@ -25,7 +27,7 @@ def command() -> None:
     """List, show, validate, compare and record image profiles."""
 
 
-@command.command("list")
+@command.command("list", short_help="List all profiles, and which image each is for.")
 @_data_option
 def listing(data: str | None) -> int:
     """List all profiles: date, the document each follows, which image it is for, older revisions."""
@@ -40,7 +42,7 @@ def listing(data: str | None) -> int:
     return Exit.OK
 
 
-@command.command("show")
+@command.command("show", short_help="Print a profile with all it extends, as TOML.")
 @click.argument("name", metavar="NAME|FILE")
 @_data_option
 def show(name: str, data: str | None) -> int:
@@ -53,7 +55,7 @@ def show(name: str, data: str | None) -> int:
     return Exit.OK
 
 
-@command.command("validate")
+@command.command("validate", short_help="Check profiles of your own.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @_data_option
 def validate(files: tuple[str, ...], data: str | None) -> int:
@@ -66,7 +68,7 @@ def validate(files: tuple[str, ...], data: str | None) -> int:
     return Exit.OK
 
 
-@command.command("diff")
+@command.command("diff", short_help="Say what two profiles or revisions ask differently.")
 @click.argument("one", metavar="NAME|FILE")
 @click.argument("other", metavar="NAME|FILE")
 @_data_option
@@ -80,7 +82,7 @@ def diff(one: str, other: str, data: str | None) -> int:
     return Exit.OK
 
 
-@command.command("record")
+@command.command("record", short_help="Write a profile from a node known to be good.")
 @click.option("--name", metavar="NAME", required=True, help="What the profile is to be called.")
 @node_options
 @output_option
@@ -95,10 +97,15 @@ def record(name: str, output: str, **node: object) -> int:
     options = collected(node)
     report = look(options, now())
     from nodediag.cli.catalogue import catalogue_of  # noqa: PLC0415 - loaded while the node answers
+    from nodediag.facts.fact import NotKnownError  # noqa: PLC0415 - as above
     from nodediag.images.record import record as recorded  # noqa: PLC0415 - as above
 
     catalogue, asked = catalogue_of(options, {})
-    made = recorded(report.facts, _fitting(report, catalogue, asked), name, report.observed_at.date().isoformat())
+    try:
+        made = recorded(report.facts, _fitting(report, catalogue, asked), name, report.observed_at.date().isoformat())
+    except NotKnownError as error:
+        _refuse(str(error))
+        return Exit.UNKNOWN
     if name in catalogue.names():
         raise UsageError(f"--name {name}: there is a profile of that name; a new one needs a name of its own")
     catalogue.add(output, made.text)
@@ -131,8 +138,13 @@ def _judged(report: "Report[Facts]", profile: "Profile") -> Exit:
         return Exit.OK
     named = [f"{result.id}: {problem.message}" for result in results for problem in result.problems]
     told = "; ".join(named) if verdict is not Verdict.UNKNOWN else ", ".join(because) + " could not be seen"
-    click.echo(f"nodediag: nothing was written: by its own profile the node is {verdict.value}: {told}", err=True)
+    _refuse(f"by its own profile the node is {verdict.value}: {told}")
     return Exit.UNKNOWN if verdict is Verdict.UNKNOWN else Exit.PROBLEM
+
+
+def _refuse(why: str) -> None:
+    with suppress(OSError):  # a standard error that takes none must not change the status
+        click.echo(visible(f"nodediag: nothing was written: {why}"), err=True)
 
 
 def _catalogue(data: str | None) -> "Catalogue":

@@ -82,4 +82,6 @@ def _flat(value: Value, place: str) -> Iterator[tuple[str, str]]:
                 yield from _flat(inner, f"{place} {key}".lstrip())
     else:
         words = value if isinstance(value, list) else [value]
-        yield place, ", ".join(str(word).lower() if isinstance(word, bool) else str(word) for word in words)
+        said = ", ".join(str(word).lower() if isinstance(word, bool) else str(word) for word in words)
+        if said:
+            yield place, said
