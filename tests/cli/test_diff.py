@@ -50,6 +50,15 @@ def test_a_good_node_and_a_bad_one_differ_and_it_ends_with_one(files: dict[str, 
     assert places["mounts.mounts[/var].options"] == ("rw", "ro")
 
 
+def test_journals_that_were_not_read_are_named_apart_from_the_facts(files: dict[str, Path], tmp_path: Path) -> None:
+    unread = json.loads(files["healthy"].read_text())
+    unread["logs"]["reader"] = ""
+    (tmp_path / "unread.json").write_text(json.dumps(unread))
+    text = diff(files["healthy"], tmp_path / "unread.json", "--format", "text").stdout.decode()
+    assert "\nNot compared\n  the journals: both must have been read\n" in text
+    assert "Facts that only one saw" not in text
+
+
 def test_the_example_in_the_readme_is_what_is_printed(diagnosed: MakeDiagnosis, tmp_path: Path) -> None:
     ro = ["/dev/sda1[/var] /var ext4 ro,nosuid,nodev,noexec,relatime,commit=30"]
     nodes = (Node(base="cos_containerd", mount=rows, uname=UNAME, journal=JOURNAL) for rows in ([], ro))

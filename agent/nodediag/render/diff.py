@@ -92,8 +92,7 @@ def _sections(found: Difference) -> Iterator[Section]:
     ]
     moved = [_fact(change) for change in found.facts.moved if _is_far(change)]
     sights = [f"{one.fact} was seen only {one.seen}: {one.detail} ({one.code})" for one in found.facts.sights]
-    if not found.journal:
-        sights.append("the journals were not compared: both must have been read")
+    journals = [] if found.journal else ["the journals: both must have been read"]
     sections: tuple[Section, ...] = (
         ("Judged by other means", [_arrow(one.field, one.before, one.after) for one in found.judged_by]),
         ("Image", [_arrow(one.field, one.before, one.after) for one in found.image]),
@@ -109,6 +108,7 @@ def _sections(found: Difference) -> Iterator[Section]:
         ("In the journal", signatures),
         ("Facts that differ", [_fact(change) for change in found.facts.differ]),
         ("Facts that only one saw", sights),
+        ("Not compared", journals),
         ("Moved by more than half", moved),
     )
     for title, lines in sections:
