@@ -97,6 +97,16 @@ def test_bad_usage_ends_with_two_and_names_what_was_wrong(arguments: tuple[str, 
     assert "Traceback" not in done.stderr
 
 
+def test_a_name_that_is_not_utf_8_is_told_by_its_bytes() -> None:
+    done = run("report", "--root", b"/nowhere/\xff\x1b".decode(errors="surrogateescape"))
+    assert (done.returncode, done.stderr) == (2, "nodediag: --root /nowhere/\\xff\\x1b: there is no such folder\n")
+
+
+def test_help_tells_each_verb_in_a_line_that_is_not_cut() -> None:
+    for arguments in ((), ("profile",)):
+        assert "..." not in run(*arguments, "--help").stdout.partition("Commands:")[2]
+
+
 def test_a_bad_profile_names_file_key_and_what_was_wanted(tree: Path, tmp_path: Path) -> None:
     profile = tmp_path / "mine.toml"
     profile.write_text('name = "mine"\nversion = 1\n')

@@ -37,7 +37,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     return int(float(match[1]) * _BYTES[match[2]])
 
 
-@click.command("bundle")
+@click.command("bundle", short_help="Pack what a support ticket needs, secrets masked.")
 @node_options
 @output_option
 @click.option(

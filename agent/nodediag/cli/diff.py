@@ -24,7 +24,7 @@ class _Head(msgspec.Struct):
     schema: str
 
 
-@click.command("diff")
+@click.command("diff", short_help="Say what two reports or bundles tell differently.")
 @click.argument("before", metavar="A|-")
 @click.argument("after", metavar="B|-")
 @format_option(_FORMATS)

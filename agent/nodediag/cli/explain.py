@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nodediag.signatures.signature import Signature
 
 
-@click.command("explain")
+@click.command("explain", short_help="Tell what a check, signature or known issue is; or list them.")
 @click.argument("identity", metavar="[ID]", default="")
 @click.option("--signatures", "listed", is_flag=True, help="Without ID, list the signatures of logs, not the checks.")
 @click.option("--issues", "known", is_flag=True, help="Without ID, list the known issues, not the checks.")

@@ -8,7 +8,7 @@ from nodediag.errors import Exit
 from nodediag.host import own
 
 
-@click.command("facts")
+@click.command("facts", short_help="Print what is, without a word on what should be, as JSON.")
 @node_options
 @output_option
 def command(output: str, **node: object) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nodediag.model.report import Report
 
 
-@click.command("report")
+@click.command("report", short_help="Collect, check, print: is this node what its image says?")
 @node_options
 @format_option(FORMATS)
 @output_option

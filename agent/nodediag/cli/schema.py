@@ -11,7 +11,7 @@ from nodediag.host import own
 WHAT: Final = ("report", "profile", "signature", "issue", "watch", "diff")
 
 
-@click.command("schema")
+@click.command("schema", short_help="Print JSON Schemas.")
 @click.argument("what", type=click.Choice(WHAT), default="report")
 def command(what: str) -> int:
     """Print the JSON Schema of the report, of a file of profiles, signatures or issues, of `watch` or `diff`."""

@@ -31,7 +31,7 @@ def _jitter(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     return 0.0 if value == "0" else span(ctx, param, value)
 
 
-@click.command("watch")
+@click.command("watch", short_help="Diagnose again and again, and say what changed.")
 @node_options
 @click.option(
     "--interval", callback=span, default="5m", metavar="SPAN", show_default=True, help="From one diagnosis to the next."

@@ -3,6 +3,7 @@
 from typing import Final
 
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_STRAY: Final = range(0xDC80, 0xDD00)  # PEP 383
 
 
 def visible(text: str) -> str:
@@ -17,4 +18,6 @@ def _shown(letter: str) -> str:
 
     if unicodedata.category(letter) not in _UNSAFE_CATEGORIES:
         return letter
+    if ord(letter) in _STRAY:  # as Python takes a byte of a name that is not UTF-8
+        return f"\\x{ord(letter) - _STRAY[0] + 0x80:02x}"
     return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
