@@ -54,6 +54,11 @@ def read(source: Sacrifice, path: str, cap_bytes: int = CAP) -> Reply:
     return source.answer(Read(path, cap_bytes))
 
 
+def test_of_a_root_without_proc_the_processes_are_missed_by_the_node_s_own_name(tmp_path: Path, asked: "Asked") -> None:
+    reason = refused(asked(tmp_path).answer(Processes()))
+    assert (reason.code, reason.detail) == (Code.ABSENT, "/proc: No such file or directory")
+
+
 def test_a_small_file_is_read_whole(tmp_path: Path, asked: "Asked") -> None:
     (tmp_path / "file").write_bytes(b"\x00\xff text")
     assert read(asked(tmp_path), "/file") == Content(b"\x00\xff text")

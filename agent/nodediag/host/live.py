@@ -293,7 +293,10 @@ class LiveSource:
 
     def _processes(self, names: tuple[str, ...], below: tuple[str, ...]) -> Reply:
         """List them by a descriptor, since psutil, given a path, would follow its links out of the root."""
-        procfs = self._open("/proc", os.O_PATH | os.O_DIRECTORY)
+        try:
+            procfs = self._open("/proc", os.O_PATH | os.O_DIRECTORY)
+        except OSError as error:
+            return failure(error, "/proc")
         try:
             return processes.living(f"/proc/self/fd/{procfs}", names, below)
         finally:
