@@ -313,6 +313,13 @@ def test_explain_without_an_id_lists_every_check() -> None:
     assert [line.split()[0] for line in shown.splitlines()] == [check.id for check in CHECKS]
 
 
+def test_explain_lists_the_checks_and_signatures_of_a_group() -> None:
+    shown = [line.split()[0] for line in run("explain", "kubelet").stdout.splitlines()]
+    assert shown[0] == "kubelet.running"
+    assert "kubelet.pleg-unhealthy" in shown
+    assert not [name for name in shown if not name.startswith("kubelet.")]
+
+
 def test_explain_tells_what_a_check_is_for() -> None:
     shown = run("explain", "mounts.root-read-only").stdout
     for part in ("Good state:", "Why:", "Needs:", "Essential in:"):

@@ -1,6 +1,6 @@
 """nodediag explain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ from nodediag.errors import Exit, UsageError
 from nodediag.host import own, package
 
 if TYPE_CHECKING:
+    from nodediag.checks.check import Check
     from nodediag.profiles.issue import Issue
     from nodediag.signatures.signature import Signature
 
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 @click.option("--signatures", "listed", is_flag=True, help="Without ID, list the signatures of logs, not the checks.")
 @click.option("--issues", "known", is_flag=True, help="Without ID, list the known issues, not the checks.")
 def command(identity: str, *, listed: bool, known: bool) -> int:
-    """Tell what a check, a signature or a known issue is, why it matters, what it needs, what to do; or list them."""
+    """Tell what a check, a signature or a known issue is, why it matters, what it needs, what to do; or list them.
+
+    Of a group such as `mounts` or `kubelet` its checks and signatures are listed.
+    """
     from nodediag.checks import CHECKS  # noqa: PLC0415 - `--help` need not load them
     from nodediag.cli.explain_check import explain_check  # noqa: PLC0415 - as above
 
     if not identity:
-        listings = (_signatures() if listed else _issues() if known else CHECKS,)
-        width = max(len(one.id) for one in listings[0])
-        text = "\n".join(f"{one.id:<{width}}  {one.title}" for one in listings[0])
+        text = _listed(_signatures() if listed else _issues() if known else CHECKS)
+    elif group := _within(identity, (*CHECKS, *_issues(), *_signatures())):
+        text = _listed(group)
     else:
         check = next((check for check in CHECKS if check.id == identity), None)
         issue = next((one for one in _issues() if one.id == identity), None)
@@ -34,6 +38,15 @@ def command(identity: str, *, listed: bool, known: bool) -> int:
         text = "\n".join(told)
     own.write_stdout(text.encode() + b"\n")
     return Exit.OK
+
+
+def _within(group: str, named: "Sequence[Check | Issue | Signature]") -> "Sequence[Check | Issue | Signature]":
+    return [one for one in named if one.id.startswith(f"{group}.")]
+
+
+def _listed(named: "Sequence[Check | Issue | Signature]") -> str:
+    width = max(len(one.id) for one in named)
+    return "\n".join(f"{one.id:<{width}}  {one.title}" for one in named)
 
 
 def _of_issue(issue: "Issue") -> Iterator[str]:
