@@ -11,8 +11,9 @@ from nodediag.logs.window import Window
 from nodediag.model.report import Report
 from nodediag.model.request import Request
 from nodediag.profiles.load import Catalogue, builtin
-from nodediag.render import as_json, as_text
+from nodediag.render import as_json, as_markdown, as_text
 from nodediag.render.visible import visible
+from tests.render.conftest import MakeReport
 
 OS_RELEASE = 'NAME="Container-Optimized OS"\nID=cos\nPRETTY_NAME="Container-Optimized OS from Google"\nVERSION_ID=121\n'
 EVIL = "/var/lib/\\033[31mred\\012second\x1b]0;title\x07\x9b\u202e[bold]x[/bold]"
@@ -90,3 +91,15 @@ def test_the_json_holds_the_same_bytes_as_readable_text(report: Report[Facts]) -
 )
 def test_what_cannot_be_seen_is_written_as_an_escape(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_lines_of_a_log_that_say_the_same_are_shown_once(report_of: MakeReport) -> None:
+    whole = report_of("hostile")
+    (problem,) = (
+        one for check in whole.checks for one in check.problems if one.subject.name == "kubelet.pleg-unhealthy"
+    )
+    assert len(problem.evidence) > 1
+    assert as_text.render(whole, colour=False).decode().count("PLEG is not healthy") == 1
+    markdown = as_markdown.render(whole).decode()
+    assert markdown.count("PLEG is not healthy") == 1
+    assert f"*{len(problem.evidence) - 1} pieces of evidence were cut" in markdown

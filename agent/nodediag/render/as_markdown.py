@@ -128,7 +128,7 @@ def _body(problem: Problem, bounds: _Bounds) -> Iterator[str]:
     lines = [f"- **{name}:** {_short(text, bounds)}" for name, text in said if text]
     if lines:
         yield "\n".join(lines)
-    kept = problem.evidence[: bounds.evidence]
+    kept = words.distinct(problem.evidence)[: bounds.evidence]
     if kept:
         yield fenced(words.told(evidence, bounds.text) for evidence in kept)
     left = len(problem.evidence) - len(kept)

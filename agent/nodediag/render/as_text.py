@@ -101,7 +101,7 @@ def _body(problem: Problem) -> Iterator[Block]:
         yield indented(f"why: {problem.requirement.why}")
     if problem.remedy:
         yield indented(f"do: {problem.remedy}")
-    for evidence in problem.evidence[:_EVIDENCE_SHOWN]:
+    for evidence in words.distinct(problem.evidence)[:_EVIDENCE_SHOWN]:
         yield indented(words.told(evidence, _TEXT_SHOWN), style="dim", by=4)
 
 

@@ -1,5 +1,6 @@
 """What a report says in words, whatever it is shown as: one sentence is written once."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -29,6 +30,7 @@ from nodediag.model.report import Origin, Report
 from nodediag.render import causes
 
 _MOST_TEXT: Final = 1024
+_NUMBER: Final = re.compile(r"\d+")
 _FAMILIES: Final = {
     OsFamily.COS: "Container-Optimized OS",
     OsFamily.UBUNTU: "Ubuntu",
@@ -181,6 +183,15 @@ def told(evidence: Evidence, most: int = _MOST_TEXT) -> str:  # noqa: C901, PLR0
             return f"{path} on {name}: {text[:most]}"
         case PacketFilterEvidence(name=name, text=text):
             return f"packet filter, {name}: {text[:most]}"
+
+
+def distinct(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """Give evidence without lines of a log that differ from one before them in numbers alone."""
+    found: dict[object, Evidence] = {}
+    for one in evidence:
+        same = (one.unit, _NUMBER.sub("0", one.text)) if isinstance(one, JournalEvidence) else one
+        found.setdefault(same, one)
+    return list(found.values())
 
 
 def placed(evidence: Evidence) -> tuple[str, str]:
