@@ -58,6 +58,11 @@ def test_a_problem_is_told_with_cause_remedy_and_evidence(report_of: MakeReport)
     assert "```text\n2026-11-21T11:30:00.000000Z kubelet.service: E1121" in told
 
 
+def test_problems_stand_before_what_the_image_is_told_by(report_of: MakeReport) -> None:
+    text = markdown(report_of("broken"))
+    assert 0 < text.index("### Problems") < text.index("### What the image is told by") < text.index("### Notes")
+
+
 def test_a_healthy_node_is_told_without_problems(report_of: MakeReport) -> None:
     text = markdown(report_of("healthy"))
     assert text.startswith("## HEALTHY: nothing that was looked at is wrong\n")

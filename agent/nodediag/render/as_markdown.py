@@ -60,7 +60,6 @@ def _length(text: str) -> int:
 def _blocks(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     yield f"## {report.verdict.value.upper()}: {_short(words.headline(report), bounds)}"
     yield f"{_short(words.about(report), bounds)}.  \n{_short(words.judged(report), bounds)}"
-    yield from _image(report, bounds)
     groups = causes.groups(report)
     if groups:
         yield "### Problems"
@@ -71,6 +70,7 @@ def _blocks(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
         yield f"**{left} more problems** were cut to fit into an issue; `--format json` has them."
     yield from _history(report.logs, bounds)
     yield from _unseen(report, bounds)
+    yield from _image(report, bounds)
     yield from _notes(report, bounds)
 
 
@@ -83,7 +83,7 @@ def _image(report: Report[Facts], bounds: _Bounds) -> Iterator[str]:
     for field, finding in found[: bounds.entries]:
         place = words.placed(finding.evidence)[0][:_MOST_PLACE]
         lines.append(f"- {field.replace('_', ' ')}: {_short(finding.says, bounds)} (in {code(place)})")
-    yield "**What the image is told by**"
+    yield "### What the image is told by"
     yield _listed(lines, len(found))
 
 
