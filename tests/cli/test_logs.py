@@ -55,6 +55,18 @@ def test_a_packed_file_is_read(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["signatures"][0]["count"] == 3
 
 
+def test_what_journalctl_prints_for_people_is_read_and_what_it_lacks_is_said() -> None:
+    lines = f"Nov 21 10:00:00 node-1 kubelet[1222]: {PLEG}\nNov 21 10:00:09 node-1 kernel: fine\n".encode()
+    for data in (lines, gzip.compress(lines)):
+        done = run("--input", "-", data=data)
+        told = json.loads(done.stdout)
+        assert (done.returncode, done.stderr, told["entries"]) == (1, b"", 2)
+        assert [finding["condition"] for finding in told["signatures"]] == ["pleg-unhealthy"]
+        said = " ".join(loss["reason"]["detail"] for loss in told["losses"])
+        for lack in ("priorities", "which unit", "the year", "time zone"):
+            assert lack in said
+
+
 def test_what_lies_before_the_window_does_not_count() -> None:
     done = run("--input", "-", "--since", "1h", data=entry(PLEG) + entry("fine", time_s=1763800000))
     assert json.loads(done.stdout)["signatures"] == []

@@ -1,5 +1,7 @@
 """A journal as text, as a sosreport keeps it: what it tells is taken, what it lacks is said, whatever it holds."""
 
+import gzip
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -10,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from nodediag.host.host import Taken
 from nodediag.journal.journal import KERNEL, Entry, Query
-from nodediag.journal.printed import PrintedJournal, printed
+from nodediag.journal.printed import PrintedJournal, either, printed
 from nodediag.model.reason import Code
 
 AT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -34,6 +36,14 @@ Jan  2 03:04:05 node-1 kernel[7]: not the kernel
 what is this
 Feb 30 10:00:00 node-1 kubelet[123]: no such day
 """
+
+
+ALL: Final = "journalctl_--no-pager"
+LAST: Final = "journalctl_--no-pager_--catalog_--boot"
+LINE: Final = "Jan 01 10:00:00 n kubelet: {}\n"
+JSON: Final = (
+    '{"__REALTIME_TIMESTAMP":"1767261600000000","MESSAGE":"json","_SYSTEMD_UNIT":"kubelet.service","PRIORITY":"3"}\n'
+)
 
 
 def journal(text: str = TEXT, taken: Taken = TAKEN) -> PrintedJournal:
@@ -93,10 +103,65 @@ def test_what_it_lacks_is_told() -> None:
     assert "priorities of entries are not in it" in said
     assert "2 lines are no journal entries" in said
     assert "time zone" not in said
-    other = " ".join(spot.reason.detail for spot in journal("-- Reboot --\n", Taken()).blind_spots())
+    text = "-- Reboot --\nJan 01 10:00:00 node-1 kernel: x\n"
+    other = " ".join(spot.reason.detail for spot in journal(text, Taken()).blind_spots())
     assert "time zone is not known" in other
     assert "another boot begins is told, but not which" in other
     assert "no journal entries" not in other
+
+
+FORMS: Final = {  # as systemd 252 prints one entry, 255 the last
+    "short": "Jan 01 10:00:00 node-1 kubelet[123]: a: b",
+    "short-precise": "Jan 01 10:00:00.250000 node-1 kubelet[123]: a: b",
+    "short-iso": "2026-01-01T12:00:00+0200 node-1 kubelet[123]: a: b",
+    "short-iso-precise": "2026-01-01T07:30:00.250000-0230 node-1 kubelet[123]: a: b",
+    "short-full": "Thu 2026-01-01 10:00:00 UTC node-1 kubelet[123]: a: b",
+    "with-unit": "Thu 2026-01-01 10:00:00 UTC node-1 kubelet.service[123]: a: b",
+    "no-hostname": "Jan 01 10:00:00 kubelet[123]: a: b",
+    "short-iso of 255": "2026-01-01T10:00:00+00:00 node-1 kubelet[123]: a: b",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_line_is_read(form: str) -> None:
+    made = journal(FORMS[form], Taken())
+    assert made.units() == ("kubelet.service",)
+    (one,) = entries(made, "kubelet.service")
+    assert one.message == b"a: b"
+    assert one.time_us == 1767261600_000000 + ("precise" in form) * 250_000
+    said = " ".join(spot.reason.detail for spot in made.blind_spots())
+    assert ("year" in said, "time zone" in said, "which unit" in said) == (
+        "2026" not in FORMS[form], "2026" not in FORMS[form], form != "with-unit",
+    )  # fmt: skip
+
+
+def test_where_units_are_named_pid_1_speaks_of_them_and_a_user_s_are_its_manager_s() -> None:
+    made = journal(
+        "Thu 2026-01-01 10:00:00 UTC n init.scope[1]: kubelet.service: Main process exited\n"
+        "Thu 2026-01-01 10:00:00 UTC n user@0.service/app.service[9]: x\n"
+        "Thu 2026-01-01 10:00:00 UTC n kernel: x\n"
+    )
+    assert made.units() == ("init.scope", KERNEL, "kubelet.service", "user@0.service")
+
+
+def test_a_day_that_is_none_and_a_time_beyond_all_years_are_no_entries() -> None:
+    made = journal("2026-02-30T10:00:00+0000 n a: x\n0001-01-01T00:00:00+0100 n a: x\n")
+    assert made.units() == ()
+    assert "2 lines are no journal entries" in " ".join(spot.reason.detail for spot in made.blind_spots())
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    yield from (data[at : at + size] for at in range(0, len(data), size))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+@pytest.mark.parametrize("text", [*FORMS.values(), TEXT])
+def test_what_an_option_names_is_known_by_how_it_begins(text: str, pack: Callable[[bytes], bytes], size: int) -> None:
+    made = either(pieces(pack(f"{text}\n".encode()), size), "x", AT)
+    assert (made.name, "kubelet.service" in made.units()) == ("printed", True)
+    assert either(pieces(pack(JSON.encode()), size), "x", AT).name == "saved"
+    assert either(pieces(pack(b"of neither\n"), size), "x", AT).name == "saved"
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"Jan 01 10:00:00 n a: ", b"Jan 99 99:99:99 n a[x]: "]))
@@ -105,14 +170,6 @@ def test_any_bytes_may_stand_in_it(data: bytes, before: bytes) -> None:
     for unit in made.units():
         assert all(isinstance(one.message, bytes) for one in entries(made, unit))
     assert made.blind_spots()
-
-
-ALL: Final = "journalctl_--no-pager"
-LAST: Final = "journalctl_--no-pager_--catalog_--boot"
-LINE: Final = "Jan 01 10:00:00 n kubelet: {}\n"
-JSON: Final = (
-    '{"__REALTIME_TIMESTAMP":"1767261600000000","MESSAGE":"json","_SYSTEMD_UNIT":"kubelet.service","PRIORITY":"3"}\n'
-)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class _Options(LogOptions, frozen=True, kw_only=True):
 
 
 @click.command("logs")
-@click.option("--input", "source", metavar="FILE|-", help="`journalctl -o json` lines, plain or .gz, not a node.")
+@click.option("--input", "source", metavar="FILE|-", help="What journalctl printed, best with -o json; plain or .gz.")
 @click.option("--root", metavar="PATH", help="The node whose journal is read. Default: found by itself.")
 @log_options
 @click.option("--os", "family", type=click.Choice(("cos", "ubuntu", "other")), help="Whose. Default: the node's.")
@@ -52,7 +52,7 @@ def command(**given: object) -> int:
 
 def _of_input(options: _Options, source: str) -> "LogResult":
     """Judge saved lines; the newest of them is the time at which they were looked at."""
-    from nodediag.journal.saved import SavedJournal  # noqa: PLC0415 - `--help` need not load them
+    from nodediag.journal.printed import either  # noqa: PLC0415 - `--help` need not load them
     from nodediag.logs.collect import scan  # noqa: PLC0415 - as above
     from nodediag.logs.matcher import Matcher  # noqa: PLC0415 - as above
     from nodediag.signatures.load import merge  # noqa: PLC0415 - as above
@@ -61,7 +61,7 @@ def _of_input(options: _Options, source: str) -> "LogResult":
         raise UsageError("--input and --root exclude each other: lines, or a node")
     window = options.window(now(), default="")
     matcher = Matcher(merge(options.texts()))
-    journal = SavedJournal(chunks("--input", source, options.timeout), source)
+    journal = either(chunks("--input", source, options.timeout), source, window.now)
     query = msgspec.structs.replace(window, now=journal.newest() or window.now).query(journal.units())
     return scan(journal, matcher, query).judged(options.family or OsFamily.OTHER)
 

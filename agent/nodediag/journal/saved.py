@@ -109,12 +109,16 @@ class SavedJournal:
         self._silent = False
         decode = msgspec.json.Decoder(Record).decode
         try:
-            for line in lines(self._unpacked(chunks)):
+            for line in self._records(self._unpacked(chunks)):
                 self._line(line, decode)
         except zlib.error as error:
             self._ends = f"the rest is no gzip: {error}"
         except SilentError:
             self._silent = True
+
+    def _records(self, chunks: Iterator[bytes]) -> Iterator[bytes | None]:
+        """Give the entries of a text as JSON, a line each; None for one that is too long."""
+        return lines(chunks)
 
     def _line(self, line: bytes | None, decode: Callable[[bytes], Record]) -> None:
         if line is None:
@@ -273,6 +277,24 @@ class SavedJournal:
         if not inflate.eof:
             yield inflate.flush()
             self._ends = "the gzip data ends too early"
+
+
+def peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Give the beginning of a text, unpacked, with a whole line at least where it has one soon; and all of the text."""
+    first = begins = b""
+    while b"\n" not in begins and len(first) < _PIECE_BYTES and (more := next(chunks, b"")):
+        first += more
+        begins = _unpacked_start(first)
+    return begins, _and(first, chunks)
+
+
+def _unpacked_start(first: bytes) -> bytes:
+    if not first.startswith(_GZIP):
+        return first
+    try:
+        return zlib.decompressobj(wbits=31).decompress(first, _OPEN_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _and(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
