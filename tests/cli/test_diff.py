@@ -19,7 +19,7 @@ from tests.render.conftest import (
     diagnosed as diagnosed,  # noqa: PLC0414 - a fixture
     report_of as report_of,  # noqa: PLC0414 - a fixture
 )
-from tests.scenarios.test_scenarios import Node
+from tests.scenarios.story import Node
 
 README = Path(__file__).parent.parent.parent / "README.md"
 UNAME = "Linux gke-1 6.6.97+ #1 SMP Sat Aug  9 10:02:10 UTC 2025 x86_64 GNU/Linux"

@@ -11,7 +11,10 @@ from nodediag.facts.snapshot import Facts
 from nodediag.model.report import Report
 from nodediag.model.request import Request
 from tests.conftest import MakeHost
-from tests.scenarios.test_scenarios import CATALOGUE, Node, inputs_of, made, resolved, told
+from tests.scenarios.made import made
+from tests.scenarios.story import Node, resolved
+from tests.scenarios.test_scenarios import CATALOGUE
+from tests.scenarios.told import inputs_of, told
 
 BREAKOUT: Final = (
     "\x1b[31m</code></pre></details><script>document.title='owned'</script><img src=x onerror=alert(1)>"

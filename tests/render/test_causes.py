@@ -14,7 +14,7 @@ from nodediag.model.report import Report
 from nodediag.render import as_html, as_json, as_markdown, as_text, causes
 from nodediag.render.causes import Group
 from tests.render.conftest import MakeDiagnosis
-from tests.scenarios.test_scenarios import cases_of, laid, read_story, resolved
+from tests.scenarios.story import cases_of, laid, read_story, resolved
 
 STORY: Final = Path(__file__).parents[1] / "scenarios/stories/disk-failed.toml"
 SAID: Final = "/dev/sda1 has failed: the kernel lets nothing be written to it any more; 13 problems rest on that"

@@ -9,7 +9,7 @@ from nodediag.model.report import Report
 from nodediag.render.html import layout
 from nodediag.render.html.layout import Layout, Row, size
 from tests.render.conftest import MakeDiagnosis, MakeReport
-from tests.scenarios.test_scenarios import Node
+from tests.scenarios.story import Node
 
 
 def found(report: Report[Facts]) -> Layout:

@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.checks import CHECKS
 from tests.checks.test_outcomes import NEVER_FAILS
-from tests.scenarios.test_scenarios import STORIES, Case, cases_of, read_story
+from tests.scenarios.story import STORIES, Case, cases_of, read_story
 
 TOLD: Final = {path.stem: cases_of(read_story(path.name, path.read_text())) for path in STORIES}
 

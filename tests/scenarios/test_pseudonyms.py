@@ -19,18 +19,10 @@ from nodediag.logs.window import Window
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Report
 from nodediag.model.request import Request
-from tests.scenarios.test_scenarios import (
-    CATALOGUE,
-    STORIES,
-    MakeHost,
-    earlier_look,
-    inputs_of,
-    made,
-    read_story,
-    resolved,
-    told,
-    twin_of,
-)
+from tests.scenarios.made import MakeHost, made
+from tests.scenarios.story import STORIES, read_story, resolved, twin_of
+from tests.scenarios.test_scenarios import CATALOGUE
+from tests.scenarios.told import earlier_look, inputs_of, told
 
 KEY = b"k" * 32
 # who is called as a folder, an option or a unit is must not make these something else
