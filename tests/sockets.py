@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from nodediag.host.answer import Connected, CriAnswer, Failure
 from nodediag.host.answer_parts import RuntimeCondition
-from nodediag.host.ask import (
-    Connected,
-    CriAnswer,
-    Failure,
-)
 
 HTTP2: Final = Connected(http2=True)
 READY: Final = CriAnswer(

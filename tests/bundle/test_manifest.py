@@ -13,8 +13,9 @@ import pytest
 
 from nodediag.bundle.gather import read
 from nodediag.bundle.pack import MANIFEST, Manifest
+from nodediag.host.answer import Content, CriAnswer, ProcessList, Reply
 from nodediag.host.answer_parts import RuntimeCondition
-from nodediag.host.ask import Ask, Content, Cri, CriAnswer, ProcessList, Read, Reply
+from nodediag.host.ask import Ask, Cri, Read
 from nodediag.host.origin import open_host
 from nodediag.host.recording import Head, Recorder, files
 from nodediag.host.redacting import RedactingSource

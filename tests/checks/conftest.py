@@ -58,14 +58,9 @@ from nodediag.facts.toolbox import Toolbox
 from nodediag.facts.unit_files import UnitFile, UnitFiles
 from nodediag.facts.units import Units
 from nodediag.facts.update_engine import EngineState, UpdateEngine
+from nodediag.host.answer import Certificate, HealthzOutcome, PathType, SystemdAnswer
 from nodediag.host.answer_parts import UnitState
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    Certificate,
-    HealthzOutcome,
-    PathType,
-    SystemdAnswer,
-)
+from nodediag.host.ask import BUS_SOCKET
 from nodediag.host.host import Line
 from nodediag.model.evidence import (
     FileEvidence,

@@ -11,7 +11,7 @@ from nodediag.checks.kubelet_certificates import certificates
 from nodediag.facts.fact import Known
 from nodediag.facts.kubelet_certificates import Held, KubeletCertificates, Role
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Certificate
+from nodediag.host.answer import Certificate
 from nodediag.model.outcome import CheckResult, Outcome, Severity
 from nodediag.model.reason import Code, Reason
 from nodediag.model.request import Request

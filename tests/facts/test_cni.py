@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.facts import cni, runtime, snapshotter
-from nodediag.host.ask import PathType
+from nodediag.host.answer import PathType
 from nodediag.model.reason import Code
 
 if TYPE_CHECKING:

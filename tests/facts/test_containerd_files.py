@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodediag.facts import containerd_files, runtime
-from nodediag.host.ask import Failure, Process
+from nodediag.host.answer import Failure, Process
 from nodediag.model.reason import Code, Reason
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts.cri import derive
 from nodediag.facts.runtime_sockets import derive as sockets_of
-from nodediag.host.ask import Connected, CriAnswer, Failure
+from nodediag.host.answer import Connected, CriAnswer, Failure
 from nodediag.model.reason import Code, Reason
 from tests.sockets import READY, Socket
 

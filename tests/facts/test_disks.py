@@ -10,7 +10,7 @@ from nodediag.facts.fact import Known, Unknown
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.root_slot import RootSlot
-from nodediag.host.ask import Failure, VfsStat
+from nodediag.host.answer import Failure, VfsStat
 from nodediag.host.host import Line
 from nodediag.model.evidence import PathEvidence, StatvfsEvidence
 from nodediag.model.reason import Code, Reason

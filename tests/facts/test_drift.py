@@ -9,8 +9,9 @@ from nodediag.errors import ParseError, ReadError
 from nodediag.facts import apt, modules, package_files, packages, packet_filter, sysctls
 from nodediag.facts.fact import Known, Unknown
 from nodediag.facts.kernel import Kernel
+from nodediag.host.answer import Digested, Failure, PacketFilterAnswer, Reply
 from nodediag.host.answer_parts import BaseChain, Hook, Policy
-from nodediag.host.ask import Ask, Digest, Digested, Failure, PacketFilterAnswer, Reply
+from nodediag.host.ask import Ask, Digest
 from nodediag.host.host import Host, Seen
 from nodediag.host.live import LiveSource
 from nodediag.model.evidence import PacketFilterEvidence, UnameEvidence

@@ -21,7 +21,8 @@ from nodediag.facts import (
     runtime,
 )
 from nodediag.facts.fact import NOT_COLLECTED, Collector, Known, NotKnownError, Unknown, attempt, known, need
-from nodediag.host.ask import Ask, Failure, Namespace, NamespaceAnswer, Namespaces, Reply, Sharing
+from nodediag.host.answer import Failure, NamespaceAnswer, Reply, Sharing
+from nodediag.host.ask import Ask, Namespace, Namespaces
 from nodediag.host.host import Host, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin

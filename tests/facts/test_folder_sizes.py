@@ -6,8 +6,9 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.facts import folder_sizes
+from nodediag.host.answer import Failure, Reply, SizesBelow
 from nodediag.host.answer_parts import Size
-from nodediag.host.ask import Ask, Failure, Reply, Sizes, SizesBelow
+from nodediag.host.ask import Ask, Sizes
 from nodediag.host.host import Host, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin

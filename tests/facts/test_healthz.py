@@ -7,23 +7,19 @@ import pytest
 from nodediag.facts import kubelet
 from nodediag.facts.fact import Fact, Known, Unknown, attempt, settle
 from nodediag.facts.healthz import Collector, Healthz
-from nodediag.host.ask import (
-    Ask,
+from nodediag.host.answer import (
     Failure,
     HealthzAnswer,
     HealthzOutcome,
-    Namespace,
     NamespaceAnswer,
-    Namespaces,
     Process,
-    Processes,
     ProcessList,
     Reply,
     Sharing,
     SystemdAnswer,
     Target,
-    place,
 )
+from nodediag.host.ask import Ask, Namespace, Namespaces, Processes, place
 from nodediag.host.host import Host, Seen
 from nodediag.model.reason import Code, Reason
 from nodediag.model.report import Origin

@@ -7,7 +7,8 @@ import pytest
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import boot, hostname, instance, machine
-from nodediag.host.ask import Failure, Namespace, UnameAnswer
+from nodediag.host.answer import Failure, UnameAnswer
+from nodediag.host.ask import Namespace
 from nodediag.model.evidence import FileEvidence, UnameEvidence
 from nodediag.model.reason import Code, Reason
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from nodediag.errors import ReadError
 from nodediag.facts import journal_use, journald
-from nodediag.host.ask import Failure, Target
+from nodediag.host.answer import Failure, Target
 from nodediag.host.host import Host, Line
 from nodediag.model.reason import Code
 

@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.facts import kernel
-from nodediag.host.ask import Failure, UnameAnswer
+from nodediag.host.answer import Failure, UnameAnswer
 from nodediag.model.evidence import UnameEvidence
 from nodediag.model.reason import Code, Reason
 

@@ -8,7 +8,8 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts import kubelet
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
-from nodediag.host.ask import Ask, Failure, Process, Processes, ProcessList, Reply
+from nodediag.host.answer import Failure, Process, ProcessList, Reply
+from nodediag.host.ask import Ask, Processes
 from nodediag.host.host import Host, Seen
 from nodediag.model.evidence import FileEvidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason

@@ -9,7 +9,7 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts import kubelet, kubelet_certificates
 from nodediag.facts.kubelet_certificates import Held, KubeletCertificates, Role
-from nodediag.host.ask import Failure, Process, SystemdAnswer, Target
+from nodediag.host.answer import Failure, Process, SystemdAnswer, Target
 from nodediag.host.host import Host
 from nodediag.model.reason import Code, Reason
 from tests.certificates import der, pem

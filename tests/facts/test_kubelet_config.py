@@ -8,7 +8,7 @@ import pytest
 
 from nodediag.facts import kubelet_config
 from nodediag.facts.kubelet_config import Config, Told
-from nodediag.host.ask import Failure, SystemdAnswer, Target
+from nodediag.host.answer import Failure, SystemdAnswer, Target
 from nodediag.host.host import Host
 from nodediag.host.yaml_text import Yaml
 from nodediag.model.evidence import FileEvidence, ProcessEvidence

@@ -8,7 +8,8 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts import kubelet, kubelet_files
 from nodediag.facts.kubelet_files import KubeletFile, KubeletFiles, Role
-from nodediag.host.ask import Failure, HealthzAnswer, PathStat, PathType, Process, Stat, SystemdAnswer, Target
+from nodediag.host.answer import Failure, HealthzAnswer, PathStat, PathType, Process, SystemdAnswer, Target
+from nodediag.host.ask import Stat
 from nodediag.host.host import Host
 from nodediag.host.tree import TreeSource
 from nodediag.model.reason import Code, Reason

@@ -9,7 +9,8 @@ from nodediag.errors import ParseError, ReadError
 from nodediag.facts import conntrack, file_handles, inotify, kernel, pids
 from nodediag.facts.fact import Known
 from nodediag.facts.kernel import Kernel
-from nodediag.host.ask import Failure, Namespace, NamespaceAnswer, Namespaces, Reply, Sharing
+from nodediag.host.answer import Failure, NamespaceAnswer, Reply, Sharing
+from nodediag.host.ask import Namespace, Namespaces
 from nodediag.host.host import Host, Seen
 from nodediag.model.evidence import UnameEvidence
 from nodediag.model.reason import Code, Reason

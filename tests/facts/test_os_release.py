@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import os_release
 from nodediag.facts.os_release import OsRelease
-from nodediag.host.ask import Failure
+from nodediag.host.answer import Failure
 from nodediag.host.host import Line
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code, Reason

@@ -7,7 +7,8 @@ from nodediag.errors import ParseError, ReadError
 from nodediag.facts import partition_lists
 from nodediag.facts.partition_lists import Parser
 from nodediag.facts.partitions import MOST, BlockDevice, Partitions
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply
+from nodediag.host.answer import Content, Failure, Reply
+from nodediag.host.ask import Ask, Read
 from nodediag.host.host import Host, Line, Seen
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code, Reason

@@ -8,7 +8,8 @@ from hypothesis import given, strategies as st
 from nodediag.errors import ReadError
 from nodediag.facts import partitions
 from nodediag.facts.partitions import MOST, BlockDevice, Partitions
-from nodediag.host.ask import Ask, Content, Failure, List, Names, Read, Readlink, Reply, Target
+from nodediag.host.answer import Content, Failure, Names, Reply, Target
+from nodediag.host.ask import Ask, List, Read, Readlink
 from nodediag.host.host import Host, Seen
 from nodediag.model.evidence import PathEvidence
 from nodediag.model.reason import Code, Reason

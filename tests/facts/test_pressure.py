@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import pressure
-from nodediag.host.ask import Failure
+from nodediag.host.answer import Failure
 from nodediag.model.reason import Code, Reason
 
 if TYPE_CHECKING:

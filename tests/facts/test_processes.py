@@ -6,7 +6,7 @@ import pytest
 
 from nodediag.errors import ReadError
 from nodediag.facts import processes
-from nodediag.host.ask import Process
+from nodediag.host.answer import Process
 
 if TYPE_CHECKING:
     from tests.conftest import MakeHost

@@ -7,7 +7,7 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.runtime_sockets import SocketState, derive, path_of
-from nodediag.host.ask import Connected, Failure
+from nodediag.host.answer import Connected, Failure
 from nodediag.model.image import RuntimeName
 from nodediag.model.reason import Code, Reason
 from tests.sockets import Socket

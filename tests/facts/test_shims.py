@@ -7,7 +7,7 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts import shims
 from nodediag.facts.shims import Left
-from nodediag.host.ask import Failure, Process, Target
+from nodediag.host.answer import Failure, Process, Target
 from nodediag.model.reason import Code, Reason
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class _Part:
         self._host = host
 
     def processes(self, *names: str, below: tuple[str, ...] = ()) -> object:
-        from nodediag.host.ask import ProcessList  # noqa: PLC0415 - only here
+        from nodediag.host.answer import ProcessList  # noqa: PLC0415 - only here
 
         del names, below
         return ProcessList((), complete=False)

@@ -7,9 +7,7 @@ import pytest
 from nodediag.facts import ahead
 from nodediag.facts.fact import Fact, Known, Unknown, need
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    Ask,
+from nodediag.host.answer import (
     Failure,
     HealthzAnswer,
     HealthzOutcome,
@@ -20,6 +18,7 @@ from nodediag.host.ask import (
     UnameAnswer,
     VfsStat,
 )
+from nodediag.host.ask import BUS_SOCKET, Ask
 from nodediag.host.host import Host, Seen
 from nodediag.model.image import Answer
 from nodediag.model.reason import Code, Reason

@@ -8,7 +8,7 @@ from nodediag.errors import ParseError, ReadError
 from nodediag.facts import cloud_init, runtime_programs, software, stray_processes, toolbox, update_engine
 from nodediag.facts.cloud_init import CloudInitState
 from nodediag.facts.update_engine import EngineState
-from nodediag.host.ask import Failure, Process
+from nodediag.host.answer import Failure, Process
 from nodediag.model.reason import Code, Reason
 
 if TYPE_CHECKING:

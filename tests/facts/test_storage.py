@@ -10,7 +10,7 @@ from nodediag.facts.kernel import Kernel
 from nodediag.facts.mounts import Mounts
 from nodediag.facts.partitions import BlockDevice, Partitions
 from nodediag.facts.storage import KernelCan, Storage, Support
-from nodediag.host.ask import Failure
+from nodediag.host.answer import Failure
 from nodediag.host.host import Line
 from nodediag.model.evidence import FileEvidence, PathEvidence, UnameEvidence
 from nodediag.model.reason import Code, Reason

@@ -7,7 +7,7 @@ import pytest
 from nodediag.errors import ReadError
 from nodediag.facts import unit_files
 from nodediag.facts.unit_files import UnitFile
-from nodediag.host.ask import Failure, Target
+from nodediag.host.answer import Failure, Target
 from nodediag.host.host import Host
 from nodediag.model.reason import Code, Reason
 

@@ -10,11 +10,9 @@ from hypothesis import given, strategies as st
 from nodediag.errors import ReadError
 from nodediag.facts import units
 from nodediag.facts.units import How
+from nodediag.host.answer import SystemdAnswer
 from nodediag.host.answer_parts import Job, UnitState
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    SystemdAnswer,
-)
+from nodediag.host.ask import BUS_SOCKET
 from nodediag.host.host import Host
 from nodediag.model.evidence import DbusEvidence, FileEvidence
 from nodediag.model.reason import Code

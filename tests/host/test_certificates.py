@@ -10,18 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from nodediag.host import certificates, kubeconfig
+from nodediag.host.answer import Certificate, CertificateList, Content, Failure, KubeconfigAnswer, Reply
 from nodediag.host.answer_parts import Login
-from nodediag.host.ask import (
-    Ask,
-    Certificate,
-    CertificateList,
-    Certificates,
-    Content,
-    Failure,
-    Kubeconfig,
-    KubeconfigAnswer,
-    Reply,
-)
+from nodediag.host.ask import Ask, Certificates, Kubeconfig
 from nodediag.host.live import LiveSource
 from nodediag.host.tree import TreeSource
 from nodediag.model.reason import Code

@@ -13,14 +13,9 @@ from typing import Final
 import pytest
 
 from nodediag.host import cri
+from nodediag.host.answer import Connected, CriAnswer, Failure
 from nodediag.host.answer_parts import RuntimeCondition, RuntimeHandler
-from nodediag.host.ask import (
-    Connect,
-    Connected,
-    Cri,
-    CriAnswer,
-    Failure,
-)
+from nodediag.host.ask import Connect, Cri
 from nodediag.host.live import LiveSource
 from nodediag.host.recording import Recorder
 from nodediag.host.redacting import RedactingSource

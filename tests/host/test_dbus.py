@@ -9,15 +9,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from nodediag.host.answer import Failure, Reply, SystemdAnswer
 from nodediag.host.answer_parts import Job, UnitState
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    PRIVATE_SOCKET,
-    Failure,
-    Reply,
-    SystemdAnswer,
-    Units,
-)
+from nodediag.host.ask import BUS_SOCKET, PRIVATE_SOCKET, Units
 from nodediag.host.live import UNITS_BUDGET_S, LiveSource
 from nodediag.host.sacrifice import PATIENCE_S
 from nodediag.host.tree import TreeSource

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nodediag.host import folders
-from nodediag.host.ask import Below, Failure, FilesBelow, Reply, Sizes, SizesBelow
+from nodediag.host.answer import Failure, FilesBelow, Reply, SizesBelow
+from nodediag.host.ask import Below, Sizes
 from nodediag.host.live import LiveSource
 
 KIB = 1024

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from nodediag.host import healthz
-from nodediag.host.ask import Failure, Healthz, HealthzAnswer, HealthzOutcome
+from nodediag.host.answer import Failure, HealthzAnswer, HealthzOutcome
+from nodediag.host.ask import Healthz
 from nodediag.host.host import Host, Seen
 from nodediag.host.live import LiveSource
 from nodediag.host.recording import Recorder

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import pytest
 
-from nodediag.host.ask import Content, Failure, Lock, Locked, Read
+from nodediag.host.answer import Content, Failure, Locked
+from nodediag.host.ask import Lock, Read
 from nodediag.host.live import LiveSource
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code

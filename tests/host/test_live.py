@@ -11,30 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodediag.host.ask import (
-    Ask,
+from nodediag.host.answer import (
     Content,
     Failure,
-    List,
     Names,
-    Namespace,
     NamespaceAnswer,
-    Namespaces,
     PathStat,
     PathType,
-    Processes,
     ProcessList,
-    Read,
-    Readlink,
     Reply,
     Sharing,
-    Stat,
-    Statvfs,
     Target,
-    Uname,
     UnameAnswer,
     VfsStat,
 )
+from nodediag.host.ask import Ask, List, Namespace, Namespaces, Processes, Read, Readlink, Stat, Statvfs, Uname
 from nodediag.host.live import LiveSource
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code, Reason

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodediag.host.ask import Failure, Lock, Locked
+from nodediag.host.answer import Failure, Locked
+from nodediag.host.ask import Lock
 from nodediag.host.live import LiveSource
 from nodediag.model.reason import Code
 

@@ -16,7 +16,8 @@ from nodediag.facts.fact import Known, Unknown
 from nodediag.facts.metadata import KEYS
 from nodediag.facts.snapshot import Facts
 from nodediag.host import metadata
-from nodediag.host.ask import Failure, Metadata, MetadataAnswer
+from nodediag.host.answer import Failure, MetadataAnswer
+from nodediag.host.ask import Metadata
 from nodediag.host.live import LiveSource
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from nodediag.host import ip_tables, nf_tables, packet_filter
+from nodediag.host.answer import Content, Failure, PacketFilterAnswer, Reply
 from nodediag.host.answer_parts import Hook, Policy
-from nodediag.host.ask import Content, Failure, PacketFilter, PacketFilterAnswer, Reply
+from nodediag.host.ask import PacketFilter
 from nodediag.host.live import LiveSource
 from nodediag.host.tree import TreeSource
 from nodediag.model.reason import Code, Reason
@@ -207,7 +208,7 @@ sys.stdout.write(msgspec.json.encode(LiveSource("/").answer(PacketFilter())).dec
 NOT_LOADED = """
 import sys, msgspec
 from nodediag.host import packet_filter
-from nodediag.host.ask import Content, Failure
+from nodediag.host.answer import Content, Failure
 from nodediag.model.reason import Code, Reason
 files = {packet_filter.TABLES_PATH: b"nat\\n", packet_filter.MODULES_PATH: b"nf_conntrack 1 0 - Live 0x0\\n"}
 def read(path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nodediag.host import processes
-from nodediag.host.ask import Process
+from nodediag.host.answer import Process
 
 
 @pytest.mark.parametrize(

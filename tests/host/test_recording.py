@@ -10,39 +10,41 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodediag.errors import OutputError, ReadError, UsageError
-from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, UnitState
-from nodediag.host.ask import (
-    Ask,
+from nodediag.host.answer import (
     Content,
     Failure,
-    List,
-    Lock,
     Locked,
-    Metadata,
     MetadataAnswer,
     Names,
-    Namespace,
     NamespaceAnswer,
-    Namespaces,
-    PacketFilter,
     PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
-    Processes,
     ProcessList,
-    Read,
-    Readlink,
     Reply,
     Sharing,
-    Stat,
-    Statvfs,
     SystemdAnswer,
     Target,
-    Uname,
     UnameAnswer,
-    Units,
     VfsStat,
+)
+from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, UnitState
+from nodediag.host.ask import (
+    Ask,
+    List,
+    Lock,
+    Metadata,
+    Namespace,
+    Namespaces,
+    PacketFilter,
+    Processes,
+    Read,
+    Readlink,
+    Stat,
+    Statvfs,
+    Uname,
+    Units,
 )
 from nodediag.host.origin import open_host
 from nodediag.host.recording import Head, Recorder, fits

@@ -2,7 +2,8 @@
 
 import pytest
 
-from nodediag.host.ask import Ask, Content, Read, Reply, Uname, UnameAnswer
+from nodediag.host.answer import Content, Reply, UnameAnswer
+from nodediag.host.ask import Ask, Read, Uname
 from nodediag.host.host import Host, Seen
 from nodediag.host.redacting import RedactingSource
 from nodediag.model.report import Origin

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from nodediag.host.ask import Ask, Content, Failure, Lock, Locked, Read, Reply, Stat, Statvfs, Target, Uname, place
+from nodediag.host.answer import Content, Failure, Locked, Reply, Target
+from nodediag.host.ask import Ask, Lock, Read, Stat, Statvfs, Uname, place
 from nodediag.host.host import Source
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code
@@ -295,7 +296,8 @@ def lonely_child() -> Iterator[tuple[subprocess.Popen[str], int]]:
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from nodediag.host.ask import Target, Stat
+from nodediag.host.answer import Target
+from nodediag.host.ask import Stat
 from nodediag.host.sacrifice import Sacrifice
 class Asleep:
     def __init__(self, hand_over): pass

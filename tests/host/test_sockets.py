@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nodediag.host.ask import Connect, Connected, Failure
+from nodediag.host.answer import Connected, Failure
+from nodediag.host.ask import Connect
 from nodediag.host.live import LiveSource
 from nodediag.host.recording import Recorder, key
 from nodediag.host.sacrifice import Sacrifice

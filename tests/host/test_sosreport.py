@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from nodediag.host.ask import Ask, Content, Failure, PathStat, PathType, Read, Reply, Stat
+from nodediag.host.answer import Content, Failure, PathStat, PathType, Reply
+from nodediag.host.ask import Ask, Read, Stat
 from nodediag.host.host import Taken
 from nodediag.host.sosreport import is_sosreport, taken
 from nodediag.model.reason import Code, Reason

@@ -4,30 +4,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodediag.host.ask import (
-    Ask,
+from nodediag.host.answer import (
     Content,
     Failure,
-    List,
-    Lock,
     Names,
-    Namespace,
     NamespaceAnswer,
-    Namespaces,
     PathStat,
     Process,
-    Processes,
     ProcessList,
-    Read,
-    Readlink,
     Reply,
     Sharing,
-    Stat,
-    Statvfs,
     Target,
-    Uname,
     UnameAnswer,
 )
+from nodediag.host.ask import Ask, List, Lock, Namespace, Namespaces, Processes, Read, Readlink, Stat, Statvfs, Uname
 from nodediag.host.tree import TreeSource, parse_uname
 from nodediag.model.reason import Code
 

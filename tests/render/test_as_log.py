@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Content, Failure, Read, Reply, Statvfs, Uname, UnameAnswer
+from nodediag.host.answer import Content, Failure, Reply, UnameAnswer
+from nodediag.host.ask import Read, Statvfs, Uname
 from nodediag.host.recording import Told
 from nodediag.model.outcome import CheckResult, Outcome
 from nodediag.model.reason import BlindSpot, Code, Reason

@@ -9,32 +9,27 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.metadata import KEYS
-from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, RuntimeCondition, UnitState
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    Ask,
+from nodediag.host.answer import (
     Connected,
     Content,
     CriAnswer,
     Failure,
     HealthzAnswer,
     HealthzOutcome,
-    List,
     MetadataAnswer,
     Names,
     PacketFilterAnswer,
     PathStat,
     PathType,
     Process,
-    Read,
-    Readlink,
     Reply,
-    Stat,
     SystemdAnswer,
     Target,
     UnameAnswer,
     VfsStat,
 )
+from nodediag.host.answer_parts import BaseChain, Hook, Job, Policy, RuntimeCondition, UnitState
+from nodediag.host.ask import BUS_SOCKET, Ask, List, Read, Readlink, Stat
 from nodediag.host.host import Host, Seen
 from nodediag.host.nowhere import NOWHERE
 from nodediag.host.origin import open_host

@@ -11,7 +11,8 @@ from nodediag.cli.pseudonyms import anonymiser
 from nodediag.diagnose import diagnose
 from nodediag.facts import inputs as inputs_
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Ask, Failure, Reply, place
+from nodediag.host.answer import Failure, Reply
+from nodediag.host.ask import Ask, place
 from nodediag.host.host import Host
 from nodediag.host.recording import Recorder, Told, key
 from nodediag.logs import node as logs_

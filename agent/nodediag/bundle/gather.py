@@ -10,7 +10,8 @@ from nodediag.anonymise import Anonymiser, strings
 from nodediag.bundle.pack import Member, Redaction
 from nodediag.facts.snapshot import Facts
 from nodediag.host import package
-from nodediag.host.ask import Counting, place
+from nodediag.host.answer import Counting
+from nodediag.host.ask import place
 from nodediag.host.recording import LOG, PROFILE, REPORT, File, Head, Told, files
 from nodediag.model.report import Report
 from nodediag.redact import redact

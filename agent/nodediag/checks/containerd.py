@@ -12,7 +12,7 @@ from nodediag.facts.fact import NotKnownError, known, need
 from nodediag.facts.kubelet import EndpointFrom, Kubelet
 from nodediag.facts.runtime import ContainerdConfig, Setting
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import CriAnswer
+from nodediag.host.answer import CriAnswer
 from nodediag.images import told
 from nodediag.images.gke import kubelet_release
 from nodediag.images.version import numbers

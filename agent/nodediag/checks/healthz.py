@@ -8,7 +8,7 @@ from nodediag.checks.check import Check, NotApplicableError, check
 from nodediag.facts.fact import need
 from nodediag.facts.healthz import Healthz
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import HealthzOutcome
+from nodediag.host.answer import HealthzOutcome
 from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.profiles.profile import Profile
 

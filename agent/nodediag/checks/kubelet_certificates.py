@@ -11,7 +11,7 @@ from nodediag.checks.check import Check, NotApplicableError, check
 from nodediag.facts.fact import NotKnownError, need
 from nodediag.facts.kubelet_certificates import Held, Role
 from nodediag.facts.snapshot import Facts
-from nodediag.host.ask import Certificate
+from nodediag.host.answer import Certificate
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.outcome import Problem, Severity, Subject
 from nodediag.model.reason import Code

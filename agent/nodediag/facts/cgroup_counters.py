@@ -10,8 +10,8 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.cgroups import PATH
+from nodediag.host.answer import FilesBelow
 from nodediag.host.answer_parts import FileBelow
-from nodediag.host.ask import FilesBelow
 from nodediag.host.host import Host
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code, Reason

@@ -10,7 +10,7 @@ import msgspec
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts import plain
 from nodediag.facts.runtime import ContainerdConfig
-from nodediag.host.ask import PathStat, PathType
+from nodediag.host.answer import PathStat, PathType
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.model.evidence import Evidence, FileEvidence, PathEvidence
 from nodediag.model.reason import Code, Reason

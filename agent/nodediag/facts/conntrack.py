@@ -11,7 +11,8 @@ import msgspec
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.facts.pids import limit
-from nodediag.host.ask import Namespace, Sharing
+from nodediag.host.answer import Sharing
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host, Line
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code, Reason

@@ -6,7 +6,7 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.runtime_sockets import RuntimeSockets, SocketState
-from nodediag.host.ask import CriAnswer
+from nodediag.host.answer import CriAnswer
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.model.evidence import CriEvidence
 from nodediag.model.reason import Code, Reason

@@ -15,7 +15,7 @@ from nodediag.facts.fact import Fact, Unknown, known
 from nodediag.facts.mounts import Backing, Mount, Mounts
 from nodediag.facts.partitions import Partitions
 from nodediag.facts.root_slot import RootSlot
-from nodediag.host.ask import VfsStat
+from nodediag.host.answer import VfsStat
 from nodediag.host.host import Host
 from nodediag.model.evidence import Evidence, StatvfsEvidence
 from nodediag.model.reason import Code, Reason

@@ -6,7 +6,8 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from nodediag.errors import NodediagError, ParseError, ReadError
-from nodediag.host.ask import Namespace, Sharing
+from nodediag.host.answer import Sharing
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host
 from nodediag.model.reason import Code, Reason
 

@@ -7,7 +7,8 @@ import msgspec
 from nodediag.errors import ReadError
 from nodediag.facts.fact import Fact, Known
 from nodediag.facts.kubelet import Kubelet
-from nodediag.host.ask import HealthzOutcome, Namespace
+from nodediag.host.answer import HealthzOutcome
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host
 from nodediag.model.evidence import HttpEvidence
 from nodediag.model.reason import Code, Reason

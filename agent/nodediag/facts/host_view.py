@@ -15,7 +15,8 @@ from nodediag.facts.cmdline import Cmdline
 from nodediag.facts.fact import Fact, Known
 from nodediag.facts.mounts import Mount, Mounts
 from nodediag.facts.os_release import OsRelease
-from nodediag.host.ask import Namespace, Sharing
+from nodediag.host.answer import Sharing
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host
 from nodediag.model.evidence import Evidence, PathEvidence
 from nodediag.model.image import Answer

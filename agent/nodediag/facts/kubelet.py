@@ -16,7 +16,8 @@ from nodediag.facts.kubelet_config import Config, Told
 from nodediag.facts.kubelet_settings import Settings
 from nodediag.facts.process_list import WITH_KUBELET, listed
 from nodediag.host import yaml_text
-from nodediag.host.ask import Namespace, Process
+from nodediag.host.answer import Process
+from nodediag.host.ask import Namespace
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import Evidence, ProcessEvidence
 from nodediag.model.reason import Code, Reason

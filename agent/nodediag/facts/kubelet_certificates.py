@@ -12,8 +12,8 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.kubelet import Kubelet
+from nodediag.host.answer import Certificate, CertificateList, KubeconfigAnswer
 from nodediag.host.answer_parts import Login
-from nodediag.host.ask import Certificate, CertificateList, KubeconfigAnswer
 from nodediag.host.host import Host
 from nodediag.model.reason import Code, Reason
 

@@ -10,7 +10,7 @@ import msgspec
 
 from nodediag.errors import ParseError, ReadError
 from nodediag.host import yaml_text
-from nodediag.host.ask import PathType
+from nodediag.host.answer import PathType
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.host.yaml_text import Yaml
 from nodediag.model.evidence import Evidence, FileEvidence, ProcessEvidence

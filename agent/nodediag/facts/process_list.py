@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from nodediag.host.ask import Processes, ProcessList
+from nodediag.host.answer import ProcessList
+from nodediag.host.ask import Processes
 from nodediag.host.host import Host
 
 WITH_KUBELET: Final = {"k3s": "k3s", "k3s-server": "k3s", "k3s-agent": "k3s", "kubelite": "microk8s"}

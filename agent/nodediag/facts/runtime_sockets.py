@@ -10,7 +10,7 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.kubelet import Kubelet
-from nodediag.host.ask import PathType
+from nodediag.host.answer import PathType
 from nodediag.host.host import Host
 from nodediag.model.evidence import PathEvidence
 from nodediag.model.image import RuntimeName

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from nodediag.facts.runtime import ContainerdConfig
-from nodediag.host.ask import PathType
+from nodediag.host.answer import PathType
 from nodediag.host.host import Host
 from nodediag.model.evidence import Evidence, PathEvidence
 

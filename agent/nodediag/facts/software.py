@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ReadError
-from nodediag.host.ask import Namespace, PathType
+from nodediag.host.answer import PathType
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host
 from nodediag.model.evidence import PathEvidence
 from nodediag.model.reason import Code, Reason

@@ -11,7 +11,8 @@ import msgspec
 
 from nodediag.errors import ReadError
 from nodediag.facts.process_list import WRITABLE, listed
-from nodediag.host.ask import Namespace, Process
+from nodediag.host.answer import Process
+from nodediag.host.ask import Namespace
 from nodediag.host.host import EVIDENCE_CAP, Host
 from nodediag.host.processes import INTERPRETERS, script_of
 from nodediag.model.evidence import ProcessEvidence

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ParseError, ReadError
-from nodediag.host.ask import Namespace, Sharing
+from nodediag.host.answer import Sharing
+from nodediag.host.ask import Namespace
 from nodediag.host.host import EVIDENCE_CAP, Host, Line
 from nodediag.model.evidence import FileEvidence
 from nodediag.model.reason import Code, Reason

@@ -13,11 +13,9 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import ReadError
+from nodediag.host.answer import SystemdAnswer
 from nodediag.host.answer_parts import Job, UnitState
-from nodediag.host.ask import (
-    Namespace,
-    SystemdAnswer,
-)
+from nodediag.host.ask import Namespace
 from nodediag.host.host import Host
 from nodediag.model.evidence import DbusEvidence, Evidence, FileEvidence
 from nodediag.model.reason import Code, Reason

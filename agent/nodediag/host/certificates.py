@@ -9,7 +9,7 @@ import re
 from typing import Final, NamedTuple
 
 from nodediag.host import der
-from nodediag.host.ask import Certificate, CertificateList, Content, Failure, Reply
+from nodediag.host.answer import Certificate, CertificateList, Content, Failure, Reply
 from nodediag.host.der import Part, Tag
 from nodediag.model.reason import Code, Reason
 

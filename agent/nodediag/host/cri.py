@@ -7,11 +7,8 @@ are read here, by their numbers in Kubernetes' cri-api, pkg/apis/runtime/v1/api.
 import time
 from typing import Final, TypeAlias
 
+from nodediag.host.answer import CriAnswer, Failure
 from nodediag.host.answer_parts import RuntimeCondition, RuntimeHandler
-from nodediag.host.ask import (
-    CriAnswer,
-    Failure,
-)
 from nodediag.model.reason import Code, Reason
 
 MISSING: Final = Reason(

@@ -15,11 +15,9 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from nodediag.host.answer import SystemdAnswer
 from nodediag.host.answer_parts import Job, UnitState
-from nodediag.host.ask import (
-    BUS_SOCKET,
-    SystemdAnswer,
-)
+from nodediag.host.ask import BUS_SOCKET
 from nodediag.model.reason import Code
 
 MOST_UNITS: Final = 2000

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from nodediag.host.answer import FilesBelow, SizesBelow
 from nodediag.host.answer_parts import FileBelow, Size
-from nodediag.host.ask import FilesBelow, SizesBelow
 
 MOST_FILES: Final = 4096
 SMALL_BYTES: Final = 64 * 1024

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from nodediag.host.ask import Failure, HealthzAnswer, HealthzOutcome, Reply
+from nodediag.host.answer import Failure, HealthzAnswer, HealthzOutcome, Reply
 from nodediag.model.reason import Code, Reason
 from nodediag.redact import counted, redact_text
 

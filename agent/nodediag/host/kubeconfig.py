@@ -12,8 +12,8 @@ import msgspec
 
 from nodediag.errors import ParseError
 from nodediag.host import certificates, yaml_text
+from nodediag.host.answer import CertificateList, Content, KubeconfigAnswer, Reply
 from nodediag.host.answer_parts import Login
-from nodediag.host.ask import CertificateList, Content, KubeconfigAnswer, Reply
 from nodediag.host.yaml_text import Yaml, text_at
 from nodediag.redact import counted, redact_text
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from http import HTTPStatus
 from typing import Final
 
-from nodediag.host.ask import Failure, MetadataAnswer, Reply
+from nodediag.host.answer import Failure, MetadataAnswer, Reply
 from nodediag.model.reason import Code, Reason
 
 SERVER: Final = "169.254.169.254"  # its name would need a name server that answers

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from nodediag.host.answer import Failure, Reply
 from nodediag.host.answer_parts import Timing
-from nodediag.host.ask import Ask, Failure, Reply
+from nodediag.host.ask import Ask
 from nodediag.model.reason import Code, Reason
 
 NOWHERE: Final = "none"

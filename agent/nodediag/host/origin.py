@@ -10,20 +10,8 @@ from typing import Final
 
 from nodediag.errors import UsageError
 from nodediag.host import own, processes
-from nodediag.host.ask import (
-    Ask,
-    Content,
-    Failure,
-    Namespace,
-    NamespaceAnswer,
-    Namespaces,
-    PathStat,
-    Read,
-    Readlink,
-    Reply,
-    Sharing,
-    Stat,
-)
+from nodediag.host.answer import Content, Failure, NamespaceAnswer, PathStat, Reply, Sharing
+from nodediag.host.ask import Ask, Namespace, Namespaces, Read, Readlink, Stat
 from nodediag.host.host import Host, Seen, Source
 from nodediag.host.nowhere import NOWHERE, NoSource
 from nodediag.host.recording import FILES, Recorder

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from nodediag.host import ip_tables, nf_tables
+from nodediag.host.answer import Content, Failure, PacketFilterAnswer, Reply
 from nodediag.host.answer_parts import BaseChain
-from nodediag.host.ask import Content, Failure, PacketFilterAnswer, Reply
 from nodediag.model.reason import Code, Reason
 
 TABLES_PATH: Final = "/proc/1/net/ip_tables_names"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from nodediag.host.ask import Process, ProcessList
+from nodediag.host.answer import Process, ProcessList
 
 _ARGUMENTS_CAP: Final = 32 * 1024  # a process may carry megabytes; a GKE kubelet's line has some 3 KiB
 _ALL_ARGUMENTS_CAP: Final = 8 * 1024 * 1024

@@ -9,8 +9,9 @@ import msgspec
 
 from nodediag.errors import OutputError
 from nodediag.host import own
+from nodediag.host.answer import Content, Reply
 from nodediag.host.answer_parts import Timing
-from nodediag.host.ask import Ask, Content, Lock, Reply, place
+from nodediag.host.ask import Ask, Lock, place
 from nodediag.host.host import Source
 from nodediag.model.report import Origin
 

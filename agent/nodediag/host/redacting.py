@@ -5,18 +5,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from nodediag.host.answer import Content, CriAnswer, FilesBelow, MetadataAnswer, Process, ProcessList, Reply
 from nodediag.host.answer_parts import FileBelow
-from nodediag.host.ask import (
-    Ask,
-    Content,
-    CriAnswer,
-    FilesBelow,
-    MetadataAnswer,
-    Process,
-    ProcessList,
-    Read,
-    Reply,
-)
+from nodediag.host.ask import Ask, Read
 from nodediag.host.host import Source
 
 _Read: TypeAlias = Content | CriAnswer | FilesBelow | MetadataAnswer | ProcessList

@@ -5,8 +5,9 @@ from typing import Final
 import msgspec
 
 from nodediag.errors import UsageError
+from nodediag.host.answer import Content, Failure, Reply
 from nodediag.host.answer_parts import Timing
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply, Stat, place
+from nodediag.host.ask import Ask, Read, Stat, place
 from nodediag.host.host import Source
 from nodediag.host.recording import ANSWERS, FILES, Head, Told, fits, key
 from nodediag.model.reason import Code, Reason

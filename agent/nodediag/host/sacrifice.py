@@ -22,19 +22,18 @@ import msgspec
 
 from nodediag.errors import crash
 from nodediag.host import own
+from nodediag.host.answer import Failure, Reply
 from nodediag.host.answer_parts import Timing
 from nodediag.host.ask import (
     Ask,
     Below,
     Cri,
     Digest,
-    Failure,
     Healthz,
     List,
     Lock,
     Processes,
     Read,
-    Reply,
     Sizes,
     Statvfs,
     Units,

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from nodediag.host.ask import Connected, Failure
+from nodediag.host.answer import Connected, Failure
 from nodediag.model.reason import Code, Reason
 
 _SETTINGS: Final = 4

@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from nodediag.host.ask import Content, PathStat, PathType, Read, Stat
+from nodediag.host.answer import Content, PathStat, PathType
+from nodediag.host.ask import Read, Stat
 from nodediag.host.host import Source, Taken
 from nodediag.host.node_root import open_root
 

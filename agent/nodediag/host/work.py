@@ -8,7 +8,8 @@ is handed back. It begins at once, beside what its parent does.
 from collections.abc import Callable
 
 from nodediag.errors import ReadError, crash
-from nodediag.host.ask import Ask, Content, Failure, Read, Reply
+from nodediag.host.answer import Content, Failure, Reply
+from nodediag.host.ask import Ask, Read
 from nodediag.host.sacrifice import Sacrifice
 from nodediag.model.reason import Code, Reason
 

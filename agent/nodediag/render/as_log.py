@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from nodediag.facts.snapshot import Facts
+from nodediag.host.answer import Failure
 from nodediag.host.answer_parts import Timing
-from nodediag.host.ask import Failure, place
+from nodediag.host.ask import place
 from nodediag.host.recording import Told
 from nodediag.model.outcome import Outcome
 from nodediag.model.reason import Code, Reason
