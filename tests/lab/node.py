@@ -66,7 +66,7 @@ class Node:
         until = time.monotonic() + BOOT_S
         while time.monotonic() < until and self._nspawn.poll() is None:
             for pid in self._cgroup.processes():
-                if _namespaced(pid) == 1:
+                if _namespaced(pid) == 1 and has_own_network(pid):
                     return pid
             time.sleep(0.05)
         raise LabError(f"{self.name} did not start: {self.console()}")
@@ -137,6 +137,14 @@ class Node:
         self._cgroup.end()
         self._nspawn.wait(_PATIENCE_S)
         self.roots.close()
+
+
+def has_own_network(pid: int) -> bool:
+    """Whether a process has left this machine's network, as systemd-nspawn does late; before, its filter is ours."""
+    try:
+        return not Path(f"/proc/{pid}/ns/net").samefile("/proc/self/ns/net")
+    except OSError:
+        return False
 
 
 def _namespaced(pid: int) -> int:

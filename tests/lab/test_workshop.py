@@ -1,5 +1,6 @@
 """The lab leaves nothing behind, even when it is killed, and says why where it cannot be."""
 
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import Final
 import pytest
 
 from tests.lab.machine import Cgroup, Workshop
+from tests.lab.node import has_own_network
 
 ROOT: Final = Path(__file__).parents[2]
 KILLED: Final = """
@@ -41,6 +43,15 @@ def test_what_a_killed_run_left_is_cleared_and_what_lives_is_not(tmp_path: Path)
     assert node.processes() == set()
     assert list(tmp_path.glob("lab-*")) == []
     assert not [path for path in Path("/sys/fs/cgroup").glob(f"*/{folder.name}-node") if path.exists()]
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_is_still_in_this_machines_network_is_not_told_to_filter_it() -> None:
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE) as apart:
+        assert apart.stdout is not None
+        apart.stdout.readline()
+        assert (has_own_network(apart.pid), has_own_network(os.getpid())) == (True, False)
+        apart.kill()
 
 
 @pytest.mark.usefixtures("machine")
