@@ -130,6 +130,10 @@ def test_conditions_and_labels_of_docker_do_not_make_it_the_runtime() -> None:
         ("gke-1278-gke1067004-cos-105-17412-226-62-c-pre", ("1.27.8-gke.1067004", "105", "17412.226.62", ("c", "pre"))),
         ("gke-1314-gke1256000-cos-117-18613-75-60-c-cgpv1-nvda",
          ("1.31.4-gke.1256000", "117", "18613.75.60", ("c", "cgpv1", "nvda"))),
+        ("gke-1309-gke1046000-cos-arm64-113-18244-291-9-c-pre",
+         ("1.30.9-gke.1046000", "113", "18244.291.9", ("c", "pre"))),
+        ("gke-1341-gke3971000-cos-arm64-lm-125-19216-104-45-c-nvda",
+         ("1.34.1-gke.3971000", "125", "19216.104.45", ("c", "nvda"))),
         ("gke-1340-gke1662000-cos-121-18867-199-28-pre", ("1.34.0-gke.1662000", "121", "18867.199.28", ("pre",))),
     ],
 )  # fmt: skip
@@ -144,6 +148,8 @@ def test_a_name_of_gkes_cos_images_holds_their_versions(name: str, wanted: tuple
     ("path", "family", "release", "of_gke"),
     [
         ("ubuntu-os-gke-cloud/global/images/ubuntu-gke-2204-1-27-v20230619", OsFamily.UBUNTU, "22.04", True),
+        ("ubuntu-os-gke-cloud/global/images/ubuntu-gke-2204-1-34-arm64-v20231201", OsFamily.UBUNTU, "22.04", True),
+        ("ubuntu-os-gke-cloud/global/images/ubuntu-gke-2404-1-33-amd64-v20250812a", OsFamily.UBUNTU, "24.04", True),
         ("ubuntu-os-gke-cloud/global/images/ubuntu-gke-1604-xenial-v20180207", OsFamily.UBUNTU, "16.04", True),
         ("ubuntu-os-gke-cloud-devel/global/images/some", OsFamily.UBUNTU, "", True),
         ("gke-windows-node-images/global/images/windows-2019", OsFamily.WINDOWS, "", True),

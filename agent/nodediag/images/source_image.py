@@ -1,8 +1,9 @@
 """The image an instance was made from, `projects/PROJECT/global/images/NAME`, and what GKE writes into such a name.
 
-COS: `gke-<version without dots>-gke<n>-cos-<milestone>-<build with dashes>[-v<date>][-c][-cgpv1]-(pre|nvda)`.
-Ubuntu: `ubuntu-gke-<release>-<major>-<minor>-v<date>`, with neither patch version nor runtime. The version's digits
-stand together: one for the major, two for the minor, the rest for the patch version.
+COS: `gke-<version without dots>-gke<n>-cos[-arm64][-lm]-<milestone>-<build with dashes>[-v<date>][-c][-cgpv1]` and
+`-(pre|nvda)`.
+Ubuntu: `ubuntu-gke-<release>-<major>-<minor>-[<architecture>-]v<date>`, with neither patch version nor runtime. The
+version's digits stand together: one for the major, two for the minor, the rest for the patch version.
 """
 
 import re
@@ -15,9 +16,10 @@ from nodediag.model.image import OsFamily
 PROJECT: Final = r"gke-node-images|ubuntu-os-gke-cloud(?:-private|-devel)?|gke-windows-node-images"
 _PATH: Final = r"projects/([^/]+)/global/images/([^/]+)"
 _COS: Final = (
-    r"gke-(\d)(\d{2})(\d{1,3})-gke(\d{1,12})-cos-(\d{2,4})-(\d{1,6})-(\d{1,6})-(\d{1,6})(?:-v(\d{6}))?((?:-[a-z0-9]+)*)"
+    r"gke-(\d)(\d{2})(\d{1,3})-gke(\d{1,12})-cos(?:-arm64)?(?:-lm)?-(\d{2,4})-(\d{1,6})-(\d{1,6})-(\d{1,6})"
+    r"(?:-v(\d{6}))?((?:-[a-z0-9]+)*)"
 )
-_UBUNTU: Final = r"ubuntu-gke-(\d{2})(\d{2})-(?:(\d)-(\d{2})|[a-z]+)-v(\d{8})([a-z0-9-]*)"
+_UBUNTU: Final = r"ubuntu-gke-(\d{2})(\d{2})-(?:(\d)-(\d{2})|[a-z]+)-(?:(?:amd64|arm64)-)?v(\d{8})([a-z0-9-]*)"
 _MAP_IMAGE: Final = r"cos-(\d{2,4})-(\d{1,6})-(\d{1,6})-(\d{1,6})"
 
 
