@@ -1,10 +1,10 @@
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup report test lab bench onedir dist lock clean setup-dev
+.PHONY: help setup report test lab arm64 bench onedir dist lock clean setup-dev
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
 
 setup:  ## set up .venv to run the program (PYTHON=python3.12 picks the python)
 	@sh packaging/setup run '$(PYTHON)'
@@ -20,6 +20,10 @@ test: setup-dev  ## every test, lint, format, type and layer check
 
 lab: setup-dev  ## the tests on whole nodes alone: booted here, as root, and broken
 	@.venv/bin/python -m pytest tests/lab
+
+arm64: setup-dev  ## the tests of folder, package and image for arm64, built and run by qemu where need be
+	@.venv/bin/python -m pytest --arch=arm64 tests/packaging/test_image.py tests/packaging/test_onedir.py \
+	  tests/packaging/test_deb.py
 
 bench: setup-dev  ## the benchmarks
 	@.venv/bin/python -I -m nodediag.host.prepare

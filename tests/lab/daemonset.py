@@ -5,7 +5,7 @@ import subprocess
 from contextlib import suppress
 from typing import Final
 
-from tests.built import AGENT
+from tests.engine import AGENT
 from tests.lab.machine import LabError
 from tests.lab.pod import Pod
 from tests.manifests import DaemonSet, VolumeMount

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.built import AGENT
+from tests.engine import AGENT
 from tests.lab.node import Node
 
 # the namespaces of the node that `kubectl debug node/NAME` shares

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from nodediag import __version__
-from tests.built import AGENT, ROOT
+from tests.engine import AGENT, ROOT
 from tests.guides import GUIDES, commands
 from tests.lab.conftest import Lab
 from tests.lab.daemonset import DaemonSetPod

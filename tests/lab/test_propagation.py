@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.built import AGENT, ROOT
+from tests.engine import AGENT, ROOT
 from tests.lab.daemonset import DaemonSetPod
 from tests.lab.machine import call
 from tests.lab.node import Node

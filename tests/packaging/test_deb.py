@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine import BASE, Engine
+
 ROOT = Path(__file__).parent.parent.parent
 LIFE = """
 set -e
@@ -31,8 +33,10 @@ def said(*command: str | Path) -> str:
     return done.stdout
 
 
-def test_it_depends_on_nothing_and_states_its_kernel(package: Path) -> None:
+def test_it_depends_on_nothing_and_states_its_architecture_and_kernel(package: Path, architecture: str) -> None:
     control = said("dpkg-deb", "--field", package)
+    assert f"Architecture: {architecture}\n" in control
+    assert package.name.endswith(f"_{architecture}.deb")
     assert re.search(r"^Version: \d+\.\d+\.\d+", control, re.MULTILINE)
     assert "Depends:" not in control
     assert re.search(r"needs Linux \d+\.\d+\.\d+ or later", control)
@@ -70,8 +74,7 @@ def test_systemd_understands_every_line_of_the_units(onedir: Path, tmp_path: Pat
 
 
 @pytest.mark.root
-def test_it_installs_runs_and_goes_where_there_is_no_python(package: Path, podman_run: tuple[str, ...]) -> None:
-    base = "docker.io/library/debian:bookworm-slim"
-    done = said(*podman_run, f"--volume={package}:/nodediag.deb:ro", base, "sh", "-c", LIFE)
+def test_it_installs_runs_and_goes_where_there_is_no_python(package: Path, podman: Engine) -> None:
+    done = said(*podman.run, f"--volume={package}:/nodediag.deb:ro", BASE, "sh", "-c", LIFE)
     assert "nodediag 0." in done
     assert done.splitlines()[-1] == "left:"

@@ -10,7 +10,9 @@ from typing import Final, Protocol
 import msgspec
 import pytest
 
-from tests.built import AGENT, build
+from tests.architecture import MACHINES
+from tests.engine import AGENT, Engine
+from tests.packaging.reports import NODES, by_the_source, report
 
 TOOLBOX: Final = "localhost/nodediag-toolbox:test"
 FORBIDDEN: Final = re.compile(r"(^|/)(sh|bash|dash|busybox|pip3?|apt|dpkg|gcc|cc|ld|as|perl|curl|wget)$")
@@ -40,25 +42,25 @@ class Healthcheck(msgspec.Struct):
 class Inspected(msgspec.Struct):
     """An image."""
 
+    architecture: str = msgspec.field(name="Architecture")
     config: Config = msgspec.field(name="Config")
     healthcheck: Healthcheck = msgspec.field(name="Healthcheck")
 
 
 @pytest.fixture(scope="session")
-def inspected(podman: tuple[str, ...], agent: str) -> Inspected:
+def inspected(podman: Engine, agent: str) -> Inspected:
     """Give what the agent's image says of itself."""
     del agent
-    told = subprocess.run([*podman, "inspect", AGENT], capture_output=True, check=True).stdout
-    return msgspec.json.decode(told, type=list[Inspected])[0]
+    return msgspec.json.decode(podman.said("inspect", AGENT), type=list[Inspected])[0]
 
 
 @pytest.fixture
-def run(podman_run: tuple[str, ...], agent: str) -> Run:
+def run(podman: Engine, agent: str) -> Run:
     """Run the agent, its root read-only."""
     del agent
 
     def ran(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        command = [*podman_run, "--read-only", *options, AGENT, *arguments]
+        command = [*podman.run, "--read-only", *options, AGENT, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return ran
@@ -80,6 +82,19 @@ def test_the_agent_runs_as_root_by_number_and_reports(inspected: Inspected) -> N
     assert inspected.config.labels["org.opencontainers.image.version"]
 
 
+def test_the_agent_is_of_the_architecture_that_was_asked_for(inspected: Inspected, run: Run, architecture: str) -> None:
+    assert inspected.architecture == architecture
+    command = "import os; print(os.uname().machine)"
+    done = run("-I", "-c", command, options=("--entrypoint=/nodediag/bin/python3",))
+    assert done.stdout.strip() == MACHINES.get(architecture, architecture)
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda root: root.parent.name)
+def test_the_agent_gives_the_report_that_the_source_gives(podman: Engine, agent: str, node: Path) -> None:
+    del agent
+    assert report(node, *podman.run, "--read-only", f"--volume={node}:{node}:ro", AGENT) == by_the_source(node)
+
+
 def test_the_program_is_found_by_its_name(run: Run) -> None:
     done = run("--version", options=("--entrypoint=nodediag",))
     assert (done.returncode, done.stdout.split()[0]) == (0, "nodediag")
@@ -93,13 +108,10 @@ def test_the_health_check_asks_the_watch_that_runs_in_the_container(inspected: I
     assert "Traceback" not in done.stderr
 
 
-def test_the_agent_holds_nodediag_and_no_shell_installer_or_compiler(podman: tuple[str, ...], agent: str) -> None:
+def test_the_agent_holds_nodediag_and_no_shell_installer_or_compiler(podman: Engine, agent: str) -> None:
     del agent
-    command = [*podman, "create", "--runtime=runc", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000", AGENT]
-    container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    packed = subprocess.run([*podman, "export", container], capture_output=True, check=True).stdout
-    subprocess.run([*podman, "rm", container], capture_output=True, check=True)
-    names = subprocess.run(["tar", "-t"], input=packed, capture_output=True, check=True).stdout.decode().splitlines()
+    listed = subprocess.run(["tar", "-t"], input=podman.files(AGENT), capture_output=True, check=True).stdout
+    names = listed.decode().splitlines()
     files = [name for name in names if not name.endswith("/")]
     assert "nodediag/nodediag" in files
     assert [name for name in files if FORBIDDEN.search(name)] == []
@@ -131,12 +143,10 @@ def test_the_agent_reads_journals_however_they_are_compressed(
     assert [found["condition"] for found in told["signatures"]] == ["pleg-unhealthy"]
 
 
-def test_the_toolbox_has_a_shell_that_finds_nodediag(
-    podman: tuple[str, ...], podman_run: tuple[str, ...], agent: str
-) -> None:
+def test_the_toolbox_has_a_shell_that_finds_nodediag(podman: Engine, agent: str) -> None:
     del agent
-    build(podman, "toolbox", TOOLBOX)
-    command = [*podman_run, "--read-only", TOOLBOX, "/bin/bash", "-lc", "nodediag --version && command -v nodediag"]
+    podman.build("toolbox", TOOLBOX)
+    command = [*podman.run, "--read-only", TOOLBOX, "/bin/bash", "-lc", "nodediag --version && command -v nodediag"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "/usr/local/bin/nodediag"
