@@ -1,5 +1,6 @@
 """The disk that holds the kubelet, the images and the logs, full or gone read-only."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,8 @@ def test_a_disk_that_the_kernel_turned_read_only_is_found(sick: Node) -> None:
     assert {name for name in one.counted if name.startswith(("disks.", "mounts."))} <= by_it
     apart = [problem for name, problem in one.counted.items() if name not in by_it]  # a service that cannot write ends
     assert {problem.cause for problem in apart} <= {msgspec.UNSET}
-    text = sick.nodediag("report", "--profile", sick.profile, "--format", "text").stdout
-    assert f"{device} has failed" in text.splitlines()[0]
-    headlines = [line for line in text.splitlines() if line.startswith("CRITICAL")]
+    lines = sick.nodediag("report", "--profile", sick.profile, "--format", "text").stdout.splitlines()
+    verdict = " ".join(takewhile(lambda line: not line.startswith(" "), lines))  # it is wrapped where it is long
+    assert f"{device} has failed" in verdict
+    headlines = [line for line in lines if line.startswith("CRITICAL")]
     assert [line for line in headlines if device in line or "disks." in line or "mounts." in line] == headlines[:1]
