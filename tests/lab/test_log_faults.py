@@ -18,6 +18,7 @@ PATIENCE_S: Final = 60
 STORM: Final = """\
 [Service]
 LogRateLimitIntervalSec={limit}
+LogRateLimitBurst=100
 ExecStartPost=/bin/sh -c 'while :; do echo "E1121 21:00:00.000000 1 kubelet.go:1] storm of lines"; done &'
 """
 
