@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import logs
 from tests.lab.machine import Workshop, lacking
 from tests.lab.node import Node
-from tests.lab.roots import cache, userland
+from tests.lab.roots import Disks, cache, userland
 from tests.lab.stage import stage
 
 BAR = 0.1
@@ -125,7 +125,8 @@ def main(compare: Callable[[Node], bool] = compared) -> int:
     userland()
     workshop = Workshop(cache() / "run")
     try:
-        node = Node("ubuntu", workshop, "sos", stage(workshop.folder / "nodediag"))
+        disks = Disks("ubuntu", workshop.folder / "disks", stage(workshop.folder / "nodediag"))
+        node = Node(disks, workshop, "sos")
         try:
             return 0 if compare(node) else 1
         finally:

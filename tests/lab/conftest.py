@@ -10,7 +10,7 @@ import pytest
 from tests.lab.machine import Workshop, lacking
 from tests.lab.node import Node
 from tests.lab.pod import Pod
-from tests.lab.roots import NoArchiveError, cache, userland
+from tests.lab.roots import Disks, NoArchiveError, cache, userland
 from tests.lab.toolbox import Toolbox
 
 PROFILES: Final = Path(__file__).parent / "profiles"
@@ -22,13 +22,16 @@ class Lab:
     def __init__(self, workshop: Workshop, onedir: Path) -> None:
         self.workshop = workshop
         self._onedir = onedir
+        self._disks: dict[str, Disks] = {}
         self._nodes: list[Node] = []
         self._booted = 0
 
     def boot(self, image: str) -> Node:
         """Boot a node of an image, `cos` or `ubuntu`."""
         self._booted += 1
-        node = Node(image, self.workshop, f"{image}{self._booted}", self._onedir)
+        if image not in self._disks:
+            self._disks[image] = Disks(image, self.workshop.folder / f"disks-{image}", self._onedir)
+        node = Node(self._disks[image], self.workshop, f"{image}{self._booted}")
         self._nodes.append(node)
         return node
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.lab.machine import LabError, Workshop, call
-from tests.lab.roots import PROGRAM, Roots
+from tests.lab.roots import PROGRAM, Disks, Roots
 from tests.lab.seen import Seen, seen
 
 BOOT_S: Final = 90
@@ -25,10 +25,10 @@ _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
 class Node:
     """A booted node."""
 
-    def __init__(self, image: str, workshop: Workshop, name: str, onedir: Path) -> None:
+    def __init__(self, disks: Disks, workshop: Workshop, name: str) -> None:
         self.name = name
-        self.image = image
-        self.roots = Roots(image, workshop.folder / name, onedir)
+        self.image = image = disks.image
+        self.roots = Roots(disks, workshop.folder / name)
         self.program = PROGRAM[image]
         self.profile = f"{self.program}/lab_{image}.toml"
         self._cgroup = workshop.cgroup(name)

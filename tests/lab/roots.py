@@ -96,58 +96,83 @@ def _certify(root: Path) -> None:
     authority.write_text(certificate("CN=lab", since_days=1000, until_days=2000, authority=True))
 
 
-class Roots:
-    """What one node stands on: `root` is mounted and complete, `state` is the mounted data disk where it has one."""
+class Disks:
+    """The disks of an image's nodes as the first boot finds them: made once, and copied for each node.
+
+    `root` is the file of the root, `state` that of the data disk where the image has one.
+    """
 
     def __init__(self, image: str, folder: Path, onedir: Path) -> None:
         folder.mkdir()
         self.image = image
+        self.root = folder / "root.img"
+        self.state = folder / "state.img" if image == "cos" else None
+        self._mounted = folder / "root"
+        call("cp", "--sparse=always", userland(), self.root)
+        if image == "ubuntu":
+            call("tune2fs", "-j", "-L", "cloudimg-rootfs", self.root)
+        mount_root(image, self.root, self._mounted)
+        self._dress()
+        held = self._mounted if self.state is None else self._split(self.state, folder / "state")
+        call("cp", "-a", onedir, held / PROGRAM[image][1:])
+        unmount_below(folder)
+
+    def _dress(self) -> None:
+        root = self._mounted
+        for tree in ("all", self.image):
+            call("cp", "-a", "--no-preserve=ownership", f"{IMAGES / tree}/.", root)
+        call("cc", "-static", "-O1", "-o", root / "usr/share/lab/kubelet", KUBELET)
+        for name in ("home/kubernetes/bin", "var/lib/kubelet/pki", "etc/cni/net.d", "var/log/journal"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        shutil.move(root / "usr/share/lab/kubelet", root / "home/kubernetes/bin/kubelet")
+        _certify(root)
+        own = [path.name for path in (IMAGES / self.image / "usr/lib/systemd/system").glob("*")]
+        call("chroot", root, "systemctl", "enable", *_ENABLED, *own)
+        call("chroot", root, "systemctl", "mask", *_DISABLED)
+
+    def _split(self, disk: Path, state: Path) -> Path:
+        """Move what COS keeps on its stateful partition there."""
+        root = self._mounted
+        call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", "-e", "remount-ro", disk, f"{_STATE_MIB}M")
+        mount(disk, state, "-o", "loop")
+        for name in ("var", "home"):
+            call("cp", "-a", root / name, state)
+            shutil.rmtree(root / name)
+            (root / name).mkdir()
+        for name in ("google", "docker", "containerd", "toolbox", "kubelet", "cloud"):
+            (state / "var/lib" / name).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(state / "var/lib/dpkg")  # COS has no packages
+        for name in ("mnt/stateful_partition", "mnt/disks", "media/root"):
+            (root / name).mkdir(parents=True)
+        (root / "etc/machine-id").write_text("")
+        return state
+
+
+class Roots:
+    """What one node stands on: `root` is mounted and complete, `state` is the mounted data disk where it has one."""
+
+    def __init__(self, disks: Disks, folder: Path) -> None:
+        folder.mkdir()
         self.folder = folder
         self.root = folder / "root"
         self.disk = folder / "root.img"
-        call("cp", "--sparse=always", userland(), self.disk)
-        if image == "ubuntu":
-            call("tune2fs", "-j", "-L", "cloudimg-rootfs", self.disk)
-        mount(self.disk, self.root, "-t", "ext4" if image == "ubuntu" else "ext2", "-o", "loop")
-        self._dress()
-        self.state = self._split() if image == "cos" else None
-        held = self.root if self.state is None else self.state
-        call("cp", "-a", onedir, held / PROGRAM[image][1:])
+        self.state = None if disks.state is None else folder / "state"
+        call("cp", "--sparse=always", disks.root, self.disk)
+        mount_root(disks.image, self.disk, self.root)
+        if disks.state is not None and self.state is not None:
+            disk = folder / "state.img"
+            call("cp", "--sparse=always", disks.state, disk)
+            mount(disk, self.state, "-o", "loop,nosuid,nodev,noexec,commit=30")
+            call(
+                "mount", "-o", "remount,ro", self.root
+            )  # its device stays writable, as that of a root broken open would be
 
     def close(self) -> None:
         """Take it all down."""
         unmount_below(self.folder)
         remove(self.folder)
 
-    def _dress(self) -> None:
-        for tree in ("all", self.image):
-            call("cp", "-a", "--no-preserve=ownership", f"{IMAGES / tree}/.", self.root)
-        call("cc", "-static", "-O1", "-o", self.root / "usr/share/lab/kubelet", KUBELET)
-        for name in ("home/kubernetes/bin", "var/lib/kubelet/pki", "etc/cni/net.d", "var/log/journal"):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
-        shutil.move(self.root / "usr/share/lab/kubelet", self.root / "home/kubernetes/bin/kubelet")
-        _certify(self.root)
-        own = [path.name for path in (IMAGES / self.image / "usr/lib/systemd/system").glob("*")]
-        call("chroot", self.root, "systemctl", "enable", *_ENABLED, *own)
-        call("chroot", self.root, "systemctl", "mask", *_DISABLED)
 
-    def _split(self) -> Path:
-        """Move what COS keeps on its stateful partition there, and seal the root."""
-        state = self.folder / "state"
-        disk = self.folder / "state.img"
-        call("mke2fs", "-q", "-t", "ext4", "-L", "STATE", "-e", "remount-ro", disk, f"{_STATE_MIB}M")
-        mount(disk, state, "-o", "loop,nosuid,nodev,noexec,commit=30")
-        for name in ("var", "home"):
-            call("cp", "-a", self.root / name, state)
-            shutil.rmtree(self.root / name)
-            (self.root / name).mkdir()
-        for name in ("google", "docker", "containerd", "toolbox", "kubelet", "cloud"):
-            (state / "var/lib" / name).mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(state / "var/lib/dpkg")  # COS has no packages
-        for name in ("mnt/stateful_partition", "mnt/disks", "media/root"):
-            (self.root / name).mkdir(parents=True)
-        (self.root / "etc/machine-id").write_text("")
-        call(
-            "mount", "-o", "remount,ro", self.root
-        )  # its device stays writable, as that of a root broken open would be
-        return state
+def mount_root(image: str, disk: Path, where: Path) -> None:
+    """Mount an image's root."""
+    mount(disk, where, "-t", "ext4" if image == "ubuntu" else "ext2", "-o", "loop")
