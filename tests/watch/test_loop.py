@@ -350,6 +350,15 @@ def test_once_diagnoses_once(node: Node) -> None:
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()].count("diagnosed") == 1
 
 
+def test_once_whose_line_is_lost_ends_with_four_unless_its_report_was_kept(node: Node, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-m", "nodediag", "watch", "--once", "--listen", "none", "--root", str(node.root)]
+    for state, status in (((), 4), (("--state", str(tmp_path / "s")), 0)):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run([*command, *state], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        assert done.returncode == status
+        assert (b"nodediag: standard output: No space left on device" in done.stderr) is (status == 4)
+
+
 def test_where_python_cannot_be_started_anew_it_goes_on_as_it_is(node: Node) -> None:
     start = "import sys; sys.executable = '/nowhere/python'; from nodediag.cli.main import main; main()"
     command = [sys.executable, "-I", "-c", start, "watch", "--once", "--listen", "none", "--root", str(node.root)]

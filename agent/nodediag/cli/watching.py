@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from nodediag.errors import Exit, NodediagError, ProfileError, UsageError
+from nodediag.errors import Exit, NodediagError, OutputError, ProfileError, UsageError
 from nodediag.host import own, state_folder
 from nodediag.watch.loop import Loop, Plan, Work
 from nodediag.watch.told import Failed, Place
@@ -46,6 +46,9 @@ def main(options: Options | None = None) -> NoReturn:
     except (UsageError, ProfileError) as error:
         _complain(str(error))
         own.leave(Exit.USAGE)
+    except OutputError as error:
+        _complain(str(error))
+        own.leave(Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, a person reads one line
         _complain(f"internal error: {type(error).__name__}: {error}; please report it")
         own.leave(Exit.FAILED)
@@ -55,7 +58,7 @@ def main(options: Options | None = None) -> NoReturn:
 
 
 def watch(options: Options) -> int:
-    """Watch, and give the signal that ended it; raises UsageError."""
+    """Watch, and give the signal that ended it; raises UsageError, and OutputError where what it came to is lost."""
     gc.enable()
     if options.plan.state is not None:
         state_folder.prepare("--state", options.plan.state)
@@ -64,7 +67,11 @@ def watch(options: Options) -> int:
         find=partial(_find, options=options),
         follow=partial(_follow, options=options),
     )
-    return Loop(options.plan, work, _now).run()
+    loop = Loop(options.plan, work, _now)
+    number = loop.run()
+    if not number and loop.unsaid and options.plan.state is None:
+        raise OutputError(f"standard output: {loop.unsaid}")
+    return number
 
 
 def _diagnose(tell: "Tell", options: Options) -> None:

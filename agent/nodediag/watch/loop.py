@@ -87,6 +87,12 @@ class Loop:
         finally:
             self._finish()
 
+    @property
+    def unsaid(self) -> str:
+        """Say why standard output took nothing at the end; empty where it did."""
+        self._telling.count()
+        return self._status.unsent
+
     def _act(self, now: float) -> None:
         self._diagnosing.act(now, self._status, self._telling)
         if self._follows:
