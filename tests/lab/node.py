@@ -35,14 +35,23 @@ class Node:
         self._machine = f"{workshop.folder.name}-{name}"
         self._console = workshop.folder / f"{name}.console"
         self._nspawn = self._start()
+        self._boot("running")
+
+    def _boot(self, state: str) -> None:
         try:
             self.pid = self._find_pid1()
-            if image == "cos":
+            if self.image == "cos":
                 self.filter("-P INPUT DROP", "-P FORWARD DROP", "-P OUTPUT DROP", *_LET_IN)
-            self._wait_until_running()
+            self._wait_until(state)
         except BaseException:
             self.stop()
             raise
+
+    def crash(self, state: str) -> None:
+        """Take its power away, boot it again, and wait until systemd is in a state, as `is-system-running` names it."""
+        self._end()
+        self._nspawn = self._start()
+        self._boot(state)
 
     def _start(self) -> subprocess.Popen[bytes]:
         state = self.roots.state
@@ -71,11 +80,11 @@ class Node:
             time.sleep(0.05)
         raise LabError(f"{self.name} did not start: {self.console()}")
 
-    def _wait_until_running(self) -> None:
+    def _wait_until(self, state: str) -> None:
         until = time.monotonic() + BOOT_S
         while time.monotonic() < until and self._nspawn.poll() is None:
             said = self.run("systemctl", "is-system-running", check=False).stdout.strip()
-            if said == "running":
+            if said == state:
                 return
             if said == "degraded":
                 break
@@ -131,12 +140,15 @@ class Node:
 
     def stop(self) -> None:
         """End it at once, and take down what it stood on."""
+        self._end()
+        self.roots.close()
+
+    def _end(self) -> None:
         with suppress(LabError, ProcessLookupError, subprocess.TimeoutExpired):
             os.kill(self._find_pid1(), signal.SIGKILL)  # systemd-nspawn then clears what it made
             self._nspawn.wait(_PATIENCE_S)
         self._cgroup.end()
         self._nspawn.wait(_PATIENCE_S)
-        self.roots.close()
 
 
 def has_own_network(pid: int) -> bool:

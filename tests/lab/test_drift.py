@@ -25,6 +25,8 @@ ON_UBUNTU: Final = """
 apt-mark hold runc
 sed -i '/^Package: systemd-container$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status
 printf '*** System restart required ***\\n' > /run/reboot-required
+mkdir /var/log/dist-upgrade
+touch /var/log/dist-upgrade/main.log
 printf '#' >> "$(readlink -f "$(command -v runc)")"
 """
 
@@ -55,6 +57,7 @@ def test_what_was_done_to_ubuntus_packages_is_found(sick_ubuntu: Node) -> None:
         "apt.consistent packages": Severity.WARNING,
         "apt.held packages": Severity.INFO,
         "apt.pending-reboot reboot": Severity.WARNING,
+        "apt.release upgrade": Severity.WARNING,
         f"drift.packages {runc}": Severity.WARNING,
     }
     assert f"drift.packages {runc}" not in sick_ubuntu.report().counted

@@ -33,6 +33,8 @@ OF_THIS_MACHINE: Final = {
 FILE_MIB: Final = 40
 LIMIT_MIB: Final = 24
 THRASH: Final = Path(__file__).with_name("thrash.py")
+NETWORK: Final = Path(__file__).with_name("network.py")
+FORKS: Final = 3000
 # A test waits for seconds, and this machine's disk reads a page back in a tenth of a millisecond.
 AT_ONCE: Final = """
 [thresholds."rates.pressure"]
@@ -44,6 +46,16 @@ source = "the lab"
 warning = 0.2
 minimum = 100.0
 why = "this machine's disk is fast"
+source = "the lab"
+
+[thresholds."rates.swapping"]
+warning = 100.0
+why = "this machine's disk is busy with other things"
+source = "the lab"
+
+[thresholds."rates.forks"]
+warning = 100.0
+why = "a test waits for seconds"
 source = "the lab"
 
 [thresholds."rates.disk-latency"]
@@ -141,6 +153,44 @@ def test_two_looks_at_a_healthy_node_raise_nothing(healthy: Node) -> None:
     assert ended <= {Outcome.PASSED, Outcome.NOT_APPLICABLE}
     assert one.counted == {}
     assert (one.report.verdict, one.status, one.stderr) == (Verdict.HEALTHY, 0, "")
+
+
+@contextmanager
+def cards(node: Node) -> Iterator[tuple[str, str]]:
+    """Give a node a card at whose other end frames are sent that nobody wants, and a tunnel to where no route leads."""
+    node.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
+    node.run("ip", "link", "add", "eth1", "type", "vxlan", "id", "1", "remote", "192.0.2.1", "dstport", "4789")
+    try:
+        for name in ("eth0", "peer0", "eth1"):
+            node.run("ip", "link", "set", name, "up")
+        yield "peer0", "eth1"
+    finally:
+        for name in ("eth0", "eth1"):
+            node.run("ip", "link", "delete", name)
+
+
+def test_what_the_network_loses_and_how_many_processes_are_started_is_found(cos: Node, impatient: str) -> None:
+    with cards(cos) as names:
+        look(cos)
+        began = time.monotonic()
+        call("nsenter", f"--target={cos.pid}", "--net", "--", sys.executable, NETWORK, *names)
+        cos.run("bash", "-c", f"for _ in {{1..{FORKS}}}; do (:); done")
+        time.sleep(max(0, began + APART_S - time.monotonic()))
+        one = looks_twice(cos, "--profile", impatient)
+        look(cos)
+        time.sleep(APART_S)
+        calm = looks_twice(cos, "--profile", impatient)
+    found = {
+        "rates.interface-drops": ("eth0", "drops", "dev"),
+        "rates.interface-errors": ("eth1", "errors", "dev"),
+        "rates.listen-overflows": ("listen", "connections a second were dropped", "netstat"),
+        "rates.forks": ("forks", "processes and threads a second were started", "stat"),
+    }
+    for check, (name, words, file) in found.items():
+        problem = problems(one, check)[name]
+        assert words in problem.message
+        assert lines(problem)[file]
+        assert name == "forks" or name not in problems(calm, check)  # others on this machine start processes too
 
 
 def hold_back(node: Node, cgroup: str) -> str:
@@ -279,17 +329,42 @@ def test_who_hangs_on_a_disk_that_takes_no_write_is_told(sick: Node) -> None:
     assert any(evidence.text.startswith("D touch /var/") for evidence in who)
 
 
-def test_memory_that_is_read_back_again_and_again_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+def while_it_thrashes(node: Node, lab: Lab, profile: str, what: str) -> Seen:
+    """Look twice at a node while a process needs more memory, for a file or for itself, than its cgroup may hold."""
     own = lab.workshop.cgroup("thrash")
-    file = lab.workshop.folder / "thrash.bin"
-    file.write_bytes(bytes(FILE_MIB << 20))
-    thrash = own.entering(sys.executable, str(THRASH), str(file), "9")
+    thrash = own.entering(sys.executable, str(THRASH), what, "9")
     limit = next(CGROUPS.glob("memory")) / f"{lab.workshop.folder.name}-thrash/memory.limit_in_bytes"
     limit.write_text(f"{LIMIT_MIB}M")
     with subprocess.Popen(thrash) as running:
-        one = cos.report("--no-logs", "--profile", impatient, "--sample", "5s")
+        one = node.report("--no-logs", "--profile", profile, "--sample", "5s")
         assert running.wait() == 0
     own.end()
+    return one
+
+
+def test_memory_that_is_swapped_in_and_out_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+    swap = lab.workshop.folder / "swap"
+    call("dd", "if=/dev/zero", f"of={swap}", "bs=1M", f"count={2 * FILE_MIB}", "status=none")
+    swap.chmod(0o600)
+    call("mkswap", swap)
+    call("swapon", swap)
+    try:
+        one = while_it_thrashes(cos, lab, impatient, "-")
+    finally:
+        call("swapoff", swap)
+        swap.unlink()
+    (problem,) = problems(one, "rates.swapping").values()
+    assert "pages a second were swapped in and" in problem.message
+    for counter in ("pswpin", "pswpout"):
+        grown = problem.values[counter]
+        assert isinstance(grown, int)
+        assert grown > 0
+
+
+def test_memory_that_is_read_back_again_and_again_is_found(cos: Node, lab: Lab, impatient: str) -> None:
+    file = lab.workshop.folder / "thrash.bin"
+    file.write_bytes(bytes(FILE_MIB << 20))
+    one = while_it_thrashes(cos, lab, impatient, str(file))
     file.unlink()
     (problem,) = problems(one, "rates.thrashing").values()
     assert "pages a second were read from disk for want of memory" in problem.message

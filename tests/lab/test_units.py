@@ -12,6 +12,14 @@ WATCHED = (
     "[Service]\nType=notify\nNotifyAccess=all\nWatchdogSec=1\n"
     "ExecStart=/bin/sh -c 'systemd-notify --ready; exec sleep 60'\n"
 )
+NEVER = "[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n"
+AT_ONCE = """
+[startup]
+boot_minutes = 0
+job_minutes = 60
+why = "a test waits for seconds"
+source = "the lab"
+"""
 
 
 def unit(node: Node, name: str, text: str) -> None:
@@ -41,6 +49,23 @@ def test_services_that_failed_loop_or_hang_are_told_with_why(sick: Node) -> None
     assert "its program ended with status 1; systemd has restarted it" in failed["gave-up.service"]
     assert "did not answer its watchdog" in failed["hangs.service"]
     assert set(messages(one, "units.flapping")) == {"loops.service"}
+
+
+def test_a_boot_that_does_not_finish_after_one_that_just_stopped_is_told_with_both(sick_ubuntu: Node) -> None:
+    before = sick_ubuntu.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+    unit(sick_ubuntu, "never.service", NEVER)
+    sick_ubuntu.run("systemctl", "enable", "never.service")
+    sick_ubuntu.run("journalctl", "--sync")
+    sick_ubuntu.crash("starting")
+    wait_until(lambda: state(sick_ubuntu, "never", "ActiveState") == "activating", "the unit has begun")
+    own = sick_ubuntu.run("cat", sick_ubuntu.profile).stdout + AT_ONCE
+    sick_ubuntu.run("tee", "/run/own.toml", text=own)
+    one = sick_ubuntu.report("--profile", "/run/own.toml")
+    (boot,) = one.check("boot.finished").problems
+    assert (boot.subject.name, boot.severity) == ("starting", Severity.WARNING)
+    assert "it waits for " in boot.message
+    assert "never.service (start, running)" in str(boot.values["jobs"])
+    assert set(messages(one, "logs.crashes")) == {before.replace("-", "")}
 
 
 def test_a_stopped_and_masked_unit_is_found_where_there_is_no_bus(sick: Node) -> None:
