@@ -17,8 +17,7 @@ PATIENCE_S: Final = 60
 # started by the kubelet's unit, so that it writes as the kubelet
 STORM: Final = """\
 [Service]
-LogRateLimitIntervalSec={limit}
-LogRateLimitBurst=100
+{limit}
 ExecStartPost=/bin/sh -c 'while :; do echo "E1121 21:00:00.000000 1 kubelet.go:1] storm of lines"; done &'
 """
 
@@ -99,7 +98,7 @@ def test_a_truncated_journal_file_costs_its_entries_and_no_more(sick: Node) -> N
 
 
 def test_a_journal_that_is_written_to_as_fast_as_can_be_is_read_to_an_end(sick: Node) -> None:
-    storm(sick, limit="0")
+    storm(sick, limit="LogRateLimitIntervalSec=0")
     one = sick.report()
     assert one.report.logs.units["kubelet.service"].entries > 1000
     assert {shape.shape for shape in one.report.logs.shapes if "storm" in shape.shape}
@@ -107,7 +106,7 @@ def test_a_journal_that_is_written_to_as_fast_as_can_be_is_read_to_an_end(sick: 
 
 
 def test_what_journald_drops_of_a_storm_is_told(sick: Node) -> None:
-    storm(sick, limit="1s")
+    storm(sick, limit="LogRateLimitIntervalSec=1s\nLogRateLimitBurst=100")
     dropped = re.compile(r"Suppressed \d+ messages from .*kubelet\.service")
     said = ("journalctl", "-b", "-u", "systemd-journald")
     wait_until(lambda: dropped.search(sick.run(*said).stdout) is not None, "lines of the kubelet dropped")

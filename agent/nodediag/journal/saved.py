@@ -282,10 +282,19 @@ class SavedJournal:
 def peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """Give the beginning of a text, unpacked, with a whole line at least where it has one soon; and all of the text."""
     first = begins = b""
-    while b"\n" not in begins and len(first) < _PIECE_BYTES and (more := next(chunks, b"")):
-        first += more
-        begins = _unpacked_start(first)
+    try:
+        while b"\n" not in begins and len(first) < _PIECE_BYTES and (more := next(chunks, b"")):
+            first += more
+            begins = _unpacked_start(first)
+    except SilentError:
+        return begins, _and(first, _silent())
     return begins, _and(first, chunks)
+
+
+def _silent() -> Iterator[bytes]:
+    """Fall silent again, for who reads the text as a whole."""
+    yield b""
+    raise SilentError
 
 
 def _unpacked_start(first: bytes) -> bytes:
