@@ -62,13 +62,23 @@ def unpacked(path: str) -> str:
 def opened(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
     """Open a tar, however it is packed, to be read once from its beginning; raises one of BROKEN, or MemoryError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    low = _MOST_MEMORY_BYTES if soft == resource.RLIM_INFINITY else min(soft, _MOST_MEMORY_BYTES)
+    most = _held_bytes() + _MOST_MEMORY_BYTES
+    low = most if soft == resource.RLIM_INFINITY else min(soft, most)
     resource.setrlimit(resource.RLIMIT_DATA, (low, hard))
     try:
         with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Entry) as archive:
             yield archive
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _held_bytes() -> int:
+    """Give what the process holds already of what RLIMIT_DATA counts, see proc_pid_statm(5); 0 where it is not told."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[5]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 class _Entry(tarfile.TarInfo):
