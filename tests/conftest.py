@@ -1,5 +1,6 @@
 """The only fixtures: a host made of texts, lines of a file, facts of such a host, and a file system that hangs."""
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import md5
@@ -63,6 +64,10 @@ from tests.hung import HungMount
 from tests.sockets import Socket
 
 pytest_plugins = ["tests.built"]
+for _number, _default in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as under nohup; what tests start would inherit it
+        signal.signal(_number, _default)
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PACKET_FILTER = "the packet filter"
 HEALTHZ = "http://127.0.0.1:10248/healthz"
