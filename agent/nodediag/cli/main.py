@@ -60,7 +60,7 @@ def main() -> None:
     gc.disable()  # a run is short and makes no cycles worth the time to look for them
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it
             signal.signal(number, _end)
     try:
         status = run(sys.argv[1:])
