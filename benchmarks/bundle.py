@@ -26,7 +26,7 @@ FLAT_BAR = 1.1
 DISK_BAR = 1.2
 TIME_BAR = 2.0  # of a report of the same node, in time of the processor, which other load does not touch
 ALL = ("--since", "3650d", "--timeout", "600s")
-CUT_BYTES = 250_000
+CUT_BYTES = 300_000
 LONG = 'W1121 12:00:00.000000 1234 kubelet.go:1] "odd" body="' + "0123456789abcdef" * 3072
 
 
