@@ -1,5 +1,6 @@
 """Rates: what happens between two looks at real nodes, with `--sample` and with `--previous`."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -337,7 +338,7 @@ def while_it_thrashes(node: Node, lab: Lab, profile: str, what: str) -> Seen:
     limit.write_text(f"{LIMIT_MIB}M")
     with subprocess.Popen(thrash) as running:
         one = node.report("--no-logs", "--profile", profile, "--sample", "5s")
-        assert running.wait() == 0
+        assert running.wait() in {0, -signal.SIGKILL}  # its cgroup may kill it when the disk is slow; the rates tell
     own.end()
     return one
 
